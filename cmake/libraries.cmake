@@ -1,0 +1,21 @@
+# Outside libraries, all of them packages of Debian 12 (tools/packages.txt).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(CURL REQUIRED)
+find_package(EXPAT REQUIRED)
+find_package(SQLite3 REQUIRED)
+pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
+pkg_check_modules(MPG123 REQUIRED IMPORTED_TARGET libmpg123)
+pkg_check_modules(SPANDSP REQUIRED IMPORTED_TARGET spandsp)
+
+# flite ships no pkg-config file; voice slt is the default English voice.
+find_library(FLITE_LIBRARY flite REQUIRED)
+find_library(FLITE_USENGLISH flite_usenglish REQUIRED)
+find_library(FLITE_CMULEX flite_cmulex REQUIRED)
+find_library(FLITE_SLT flite_cmu_us_slt REQUIRED)
+add_library(nearend_flite INTERFACE)
+target_link_libraries(nearend_flite INTERFACE ${FLITE_SLT} ${FLITE_USENGLISH} ${FLITE_CMULEX} ${FLITE_LIBRARY} m)

@@ -1,0 +1,90 @@
+#include "telemetry/log.hpp"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+namespace nearend::telemetry {
+namespace {
+
+constexpr size_t kQueueLimit = 8192;
+constexpr size_t kValueLimit = 1024;
+
+std::atomic<int> least_level{static_cast<int>(Level::info)};
+std::shared_ptr<spdlog::logger> sink_logger;  // the writer thread and every caller use it
+
+spdlog::level::level_enum spdlog_level(Level level) {
+  switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warn: return spdlog::level::warn;
+    case Level::error: return spdlog::level::err;
+    case Level::off: return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+void append_value(std::string& line, std::string_view value) {
+  const bool is_plain = !value.empty() && value.find_first_of(" \"=\\") == std::string_view::npos;
+  if (!is_plain) line += '"';
+  for (unsigned char c : value.substr(0, kValueLimit)) {
+    if (c < 0x20 || c == 0x7f) {
+      line += fmt::format("\\x{:02x}", c);
+    } else {
+      if (c == '"' || c == '\\') line += '\\';
+      line += static_cast<char>(c);
+    }
+  }
+  if (value.size() > kValueLimit) line += "...";
+  if (!is_plain) line += '"';
+}
+
+spdlog::logger& logger() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (!sink_logger) configure_log(static_cast<Level>(least_level.load()));
+  });
+  return *sink_logger;
+}
+
+}  // namespace
+
+void configure_log(Level least, std::string_view file) {
+  least_level = static_cast<int>(least);
+  spdlog::sink_ptr sink;
+  if (file.empty() || file == "-") {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  } else {
+    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(file));
+  }
+  if (!spdlog::thread_pool()) spdlog::init_thread_pool(kQueueLimit, 1);
+  sink_logger = std::make_shared<spdlog::async_logger>("nearend", std::move(sink), spdlog::thread_pool(),
+                                                       spdlog::async_overflow_policy::overrun_oldest);
+  sink_logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  sink_logger->set_level(spdlog_level(least));
+  sink_logger->flush_on(spdlog::level::info);
+}
+
+bool is_logged(Level level) { return static_cast<int>(level) >= least_level.load(std::memory_order_relaxed); }
+
+void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (!is_logged(level)) return;
+  std::string line(event);
+  for (const Field& field : fields) {
+    line += ' ';
+    line += field.key;
+    line += '=';
+    append_value(line, field.value);
+  }
+  logger().log(spdlog_level(level), "{}", line);
+}
+
+uint64_t dropped_log_lines() {
+  auto pool = spdlog::thread_pool();
+  return pool ? pool->overrun_counter() : 0;
+}
+
+}  // namespace nearend::telemetry
