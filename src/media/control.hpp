@@ -1,0 +1,215 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+
+namespace nearend::media {
+
+using std::chrono::milliseconds;
+
+/// An anchor: the media addresses held for one leg, on one media node. It has an outer side, towards the endpoint (or, on a
+/// router's media node, towards the gateway), and an inner side, towards whatever the leg is joined to at a distance.
+/// A handle with a generation: one that outlived its anchor is refused.
+enum class AnchorId : uint64_t { none = 0 };
+/// A player, recorder or collector at work on an anchor.
+enum class JobId : uint64_t { none = 0 };
+
+enum class Side : uint8_t { outer, inner };
+
+/// One payload format of a stream, as negotiated. `name` is the rtpmap encoding name: "PCMU", "PCMA", "telephone-event", "CN", "VP8".
+struct Format {
+  uint8_t payload_type = 0;
+  std::string name = "PCMU";
+  uint32_t clock_rate = 8000;
+  uint8_t channels = 1;
+};
+
+/// Kind of an m-line; each has its own ports and its own path.
+enum class StreamKind : uint8_t { audio, video, screen, text };
+
+/// What an anchor is asked to hold.
+struct AllocateRequest {
+  std::string call;                        ///< Call SID, for logs and pcap.
+  std::string leg;                         ///< Leg id; also the idempotency key: the same leg gives the same anchor.
+  std::vector<StreamKind> streams{StreamKind::audio};
+  std::vector<std::string> needs;          ///< "play", "record", "tts", "collect", "bridge", "mix", ...; refused when the node lacks one.
+  IpAddress::Family outer_family = IpAddress::Family::v4;
+  bool has_inner = true;                   ///< False on a node where the leg's only side is its outer one.
+  std::chrono::seconds lease{120};         ///< Renewed by every command and by renew(); 0: none (in-process).
+};
+
+/// Where an anchor listens. Ports are even for RTP; RTCP is on port + 1 or, by RFC 5761, on the same.
+struct AnchorInfo {
+  AnchorId id = AnchorId::none;
+  struct StreamPorts {
+    StreamKind kind = StreamKind::audio;
+    Endpoint outer;                        ///< Advertised address and port for the endpoint's SDP.
+    Endpoint inner;                        ///< The same towards gateways and routers; port 0 without an inner side.
+  };
+  std::vector<StreamPorts> streams;
+};
+
+/// Which packets a side accepts (reliability.md, decision 4). Anything else is dropped and counted.
+struct SourceRule {
+  enum class Mode : uint8_t {
+    strict,                                ///< Only from `remote` (providers and platform peers) or from `also`.
+    learn,                                 ///< NAT: learn once within 2 s and 5 packets, prefer `remote`, then lock.
+  };
+  Mode mode = Mode::strict;
+  std::vector<Cidr> also;                  ///< The provider's media networks.
+};
+
+/// The far end of one side of one stream: where we send and what we accept.
+struct Remote {
+  size_t stream = 0;                       ///< Index into AnchorInfo::streams.
+  Endpoint rtp;                            ///< Port 0: nothing is sent (held, rejected, not known yet).
+  std::optional<Endpoint> rtcp;            ///< Default: port + 1.
+  bool is_rtcp_mux = false;
+  std::vector<Format> formats;             ///< In order of preference; the first audio one is what we send when we make media.
+  bool may_send = true;                    ///< We may send to it (its direction includes recv).
+  bool may_receive = true;                 ///< It may send to us; false stops the silence watch (hold).
+  milliseconds ptime{20};
+  SourceRule source;
+};
+
+/// What feeds the endpoint behind an anchor's outer side, and where its own media goes.
+struct Path {
+  enum class Kind : uint8_t {
+    idle,                                  ///< Comfort noise to the endpoint when has_comfort_noise, its media is dropped (and still watched, collected).
+    inner,                                 ///< Outer <-> inner side: to the router's media node or to another gateway.
+    bridge,                                ///< Outer of this <-> outer of `peer`, same node: hairpin, no inner packets at all.
+  };
+  Kind kind = Kind::idle;
+  AnchorId peer = AnchorId::none;          ///< For bridge. The peer's path is set by the same command.
+  bool has_comfort_noise = true;
+  /// Make before break: the old path stays until the new one delivers a valid packet, at most this long, and then for
+  /// `overlap` more for what is in flight; first arrival per timestamp wins.
+  milliseconds prove_within{100};
+  milliseconds overlap{100};
+};
+
+/// What happened on a move; kept in the call's record.
+struct MoveReport {
+  double gap_ms = 0;                       ///< Longest pause towards the endpoint beyond one frame.
+  uint32_t lost = 0;
+  uint32_t doubled = 0;
+  bool was_proven = false;                 ///< False: switched at the deadline, no packet had come.
+};
+
+/// One thing to be heard.
+struct Source {
+  enum class Kind : uint8_t { url, file, speech, tone, silence, digits };
+  Kind kind = Kind::url;
+  std::string value;                       ///< URL, file name, text, tone name ("ringback/us", "busy/us", "beep"), digits with w and W.
+  std::string voice = "man";               ///< speech
+  std::string language = "en-US";          ///< speech
+  uint32_t loop = 1;                       ///< 0: until stopped, 1000 at most.
+  milliseconds length{0};                  ///< silence; tone: 0 is until stopped
+};
+
+struct PlayRequest {
+  std::vector<Source> sources;             ///< One after another without a gap.
+  bool is_stopped_by_digit = false;
+};
+struct RecordRequest {
+  std::vector<AnchorId> legs;              ///< One: mono of what the endpoint says. Two with `is_dual`: a channel each; else mixed.
+  bool is_dual = false;
+  std::string path_hint;                   ///< Recording SID: the file is `<recordings>/<sid>.wav`.
+  std::optional<std::chrono::seconds> silence_timeout;  ///< Ends the recording; no effect while no RTP arrives at all.
+  std::string finish_on_digits;            ///< Any of these ends it.
+  std::chrono::seconds length_max{3600};
+  bool has_beep = false;
+  bool is_silence_trimmed = false;
+};
+struct CollectRequest {
+  uint32_t digits_max = 0;                 ///< 0: no limit.
+  std::string finish_on_digits = "#";
+  std::chrono::milliseconds timeout{5000}; ///< Counted from the end of `prompt` or from the last digit.
+  PlayRequest prompt;                      ///< Interrupted by the first digit.
+};
+
+/// What a node tells about its anchors, in order per anchor.
+namespace event {
+struct Digit { char digit = '0'; milliseconds length{0}; bool is_in_band = false; };
+struct PlayEnded { JobId job; bool was_stopped = false; std::optional<Error> error; milliseconds played{0}; };
+struct RecordEnded {
+  JobId job; std::string reason;           ///< "silence", "digit", "length", "stopped", "hangup", "disk-full", "error"
+  std::string digits; milliseconds length{0}; std::string file; bool is_partial = false; uint8_t channels = 1;
+};
+struct CollectEnded { JobId job; std::string digits; std::string finished_on; bool is_timeout = false; };
+struct Moved { MoveReport report; Path::Kind kind = Path::Kind::idle; };
+/// The first valid packet from the endpoint, or from the inner side, since the remote was set.
+struct FirstPacket { Side side = Side::outer; };
+/// No RTP, RTCP or comfort noise from the endpoint for the watch's time; told once until packets return.
+struct Silent { milliseconds since{0}; };
+struct Resumed {};
+struct Lost { std::string reason; };       ///< The anchor is gone: lease over, node lost.
+}  // namespace event
+using Event = std::variant<event::Digit, event::PlayEnded, event::RecordEnded, event::CollectEnded, event::Moved,
+                           event::FirstPacket, event::Silent, event::Resumed, event::Lost>;
+
+/// Figures of one side of one stream; from our own counters and the peer's RTCP (RFC 3550).
+struct StreamStats {
+  Side side = Side::outer;
+  StreamKind kind = StreamKind::audio;
+  uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
+  uint64_t lost = 0, late = 0, dropped_source = 0, dropped_malformed = 0;
+  double jitter_ms = 0;
+  std::optional<double> rtt_ms;            ///< From LSR and DLSR.
+  std::optional<double> remote_loss;       ///< Fraction the peer reports.
+};
+
+/// What a node can do and how full it is: its entry in the region's resource catalogue.
+struct NodeState {
+  std::vector<std::string> capabilities;   ///< As in AllocateRequest::needs.
+  uint32_t anchors = 0, anchors_max = 0;
+  double load = 0;                         ///< 0 to 1.
+};
+
+/// The media control API. Signalling reaches media only through this, in-process (LocalControl: commands to the media thread
+/// over a queue) or over HTTP/JSON (HttpControl to `nearend media`; documented in docs/media-control.md). Every command is idempotent.
+/// Tasks and event handlers run on the caller's loop; events are never delivered from inside a command.
+class Control {
+ public:
+  using EventHandler = std::move_only_function<void(AnchorId, Event)>;
+  virtual ~Control() = default;
+
+  virtual void set_event_handler(EventHandler handler) = 0;
+
+  /// Reserves ports. Errors: unavailable (ports or anchors exhausted), unsupported (a need the node lacks).
+  virtual Task<Result<AnchorInfo>> allocate(AllocateRequest request) = 0;
+  virtual Task<Result<void>> set_remote(AnchorId anchor, Side side, Remote remote) = 0;
+  /// Moves the leg's media; answers when the command is accepted, Moved follows. Both anchors of a bridge move together.
+  virtual Task<Result<void>> connect(AnchorId anchor, Path path) = 0;
+  /// Prepares connect(anchor, path) so that open() is one message without any further decision (call-flows.md, C5).
+  virtual Task<Result<void>> arm(AnchorId anchor, Path path) = 0;
+  virtual void open(AnchorId anchor) = 0;
+
+  virtual Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) = 0;
+  virtual Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) = 0;
+  virtual Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) = 0;
+  /// Ends a job; its Ended event follows. Unknown jobs are ignored.
+  virtual void stop(AnchorId anchor, JobId job) = 0;
+  /// Loads a URL into the node's cache ahead of need.
+  virtual void prefetch(std::string url) = 0;
+
+  /// Tells Silent when nothing came from the endpoint for `after`; 0 turns the watch off. Hold and DTX aware.
+  virtual void watch_silence(AnchorId anchor, milliseconds after) = 0;
+  virtual Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) = 0;
+  virtual void renew(AnchorId anchor, std::chrono::seconds lease) = 0;
+  /// Frees ports (quarantined for 2-4 s) and ends the jobs. The last event of an anchor may still follow.
+  virtual void release(AnchorId anchor) = 0;
+  virtual Task<Result<NodeState>> state() = 0;
+};
+
+}  // namespace nearend::media
