@@ -20,6 +20,9 @@ class UdpSocket {
  public:
   virtual ~UdpSocket() = default;
   virtual void send(const Endpoint& to, Bytes datagram) = 0;
+  /// Told when the network says that a datagram to `to` could not be delivered (ICMP port or host unreachable). An
+  /// implementation that cannot learn it never calls.
+  virtual void set_unreachable_handler(std::move_only_function<void(const Endpoint& to)> /*on_unreachable*/) {}
   /// The address it is bound to, with the port the system chose if 0 was asked for.
   virtual Endpoint local() const = 0;
 };

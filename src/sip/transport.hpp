@@ -17,7 +17,9 @@ namespace nearend::sip {
 /// How bytes travel. WebSocket and secure WebSocket (RFC 7118) are to join as two more values and one more carrier.
 enum class Protocol : uint8_t { udp, tcp, tls };
 std::string_view to_string(Protocol protocol);  ///< "UDP", as in Via.
-inline bool is_reliable(Protocol protocol) { return protocol != Protocol::udp; }
+inline bool is_reliable(Protocol protocol) {
+  return protocol != Protocol::udp;
+}
 
 /// Where a message came from, and so where its responses go (RFC 3261 18.2.2, RFC 3581).
 struct Flow {
@@ -36,19 +38,19 @@ struct Target {
   uint32_t listener = 0;    ///< Send from this listener's socket (UDP) or with its TLS settings; 0: any that fits.
 };
 
-/// Moves SIP messages as bytes: UDP datagrams, and TCP and TLS streams cut into messages by Content-Length (RFC 3261 18.3).
-/// Keeps connections for reuse, answers CR LF keep-alives (RFC 5626 3.5.1), counts and limits connections (threat TH8: per
-/// source and in all, 10 s for a message to complete once begun). Loop's thread only.
+/// Moves SIP messages as bytes: UDP datagrams, and TCP and TLS streams cut into messages by Content-Length (RFC
+/// 3261 18.3). Keeps connections for reuse, answers CR LF keep-alives (RFC 5626 3.5.1), counts and limits connections
+/// (threat TH8: per source and in all, 10 s for a message to complete once begun). Loop's thread only.
 class Transport {
  public:
   struct Listen {
     Protocol protocol = Protocol::udp;
     Endpoint local;
     const io::TlsSettings* tls = nullptr;
-    uint32_t tag = 1;                      ///< Comes back as Flow::listener; not 0.
+    uint32_t tag = 1;  ///< Comes back as Flow::listener; not 0.
     /// Asked before a byte is parsed: false drops the datagram or closes the connection silently (threat TH12).
     std::function<bool(const IpAddress&)> is_admitted;
-    std::string advertised_host;           ///< Host for Via and Contact when it differs from the bound address.
+    std::string advertised_host;  ///< Host for Via and Contact when it differs from the bound address.
   };
   struct Limits {
     size_t connections_max = 10'000;
@@ -71,12 +73,14 @@ class Transport {
 
   /// Sends on an existing flow (responses, requests to a connected peer); a lost connection is reopened to the peer.
   void send(const Flow& flow, std::string message);
-  /// The flow that a request to `target` will use, connecting if need be; queued until connected. UDP messages above 1,300 bytes
-  /// go by TCP where a TCP listener exists (RFC 3261 18.1.1).
+  /// The flow that a request to `target` will use, connecting if need be; queued until connected. UDP messages above
+  /// 1,300 bytes go by TCP where a TCP listener exists (RFC 3261 18.1.1).
   Result<Flow> open(const Target& target, size_t message_size);
   /// "host:port" for Via and Contact of messages that leave on this flow.
   std::string advertised(const Flow& flow) const;
   size_t connections() const;
+  /// True while a request can be sent on this very flow: always for UDP, for streams until the connection is gone.
+  bool is_alive(const Flow& flow) const;
 
  private:
   class Impl;

@@ -1,0 +1,280 @@
+#include "sip/transport.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "sip/connection.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace nearend::sip {
+namespace {
+
+// RFC 3261 18.1.1: above this a request leaves on a congestion controlled transport.
+constexpr size_t kDatagramMax = 1300;
+
+io::Bytes as_bytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+std::string_view as_text(io::Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// Whom an outgoing connection was made to; the same is used again.
+struct PeerKey {
+  Protocol protocol;
+  Endpoint address;
+  std::string server_name;
+  bool operator==(const PeerKey&) const = default;
+};
+struct PeerHash {
+  size_t operator()(const PeerKey& key) const {
+    return std::hash<Endpoint>{}(key.address) * 31 + std::hash<std::string>{}(key.server_name) + size_t(key.protocol);
+  }
+};
+
+}  // namespace
+
+std::string_view to_string(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::udp:
+      return "UDP";
+    case Protocol::tcp:
+      return "TCP";
+    case Protocol::tls:
+      return "TLS";
+  }
+  return "UDP";
+}
+
+class Transport::Impl {
+ public:
+  Impl(io::Loop& loop, io::Net& net, Limits limits) : loop_(loop), net_(net), limits_(limits) {}
+
+  Result<Endpoint> listen(Listen settings);
+  void send(const Flow& flow, std::string message);
+  Result<Flow> open(const Target& target, size_t message_size);
+  std::string advertised(const Flow& flow) const;
+  bool is_alive(const Flow& flow) const {
+    return flow.protocol == Protocol::udp || connections_.contains(flow.connection);
+  }
+  size_t connections() const { return connections_.size(); }
+
+  MessageHandler on_message;
+  FailureHandler on_failure;
+
+ private:
+  struct Port {
+    Listen settings;
+    Endpoint bound;
+    std::unique_ptr<io::UdpSocket> socket;
+    std::unique_ptr<io::Listener> listener;
+  };
+
+  Result<void> listen_udp(Port& port);
+  Result<void> listen_stream(Port& port);
+  void accept(Port& port, std::unique_ptr<io::Stream> stream);
+  bool is_admitted(const Port& port, const IpAddress& source) const;
+  const Port* find_port(uint32_t tag, Protocol protocol, IpAddress::Family family) const;
+  const Port* port_of(const Flow& flow) const;
+  Result<Flow> connect(Protocol protocol, const Target& target);
+  Connection& add_connection(Flow flow);
+  void forget(Connection& connection, const Error& error);
+
+  io::Loop& loop_;
+  io::Net& net_;
+  Limits limits_;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
+  std::unordered_map<PeerKey, uint64_t, PeerHash> outgoing_;
+  std::unordered_map<uint64_t, PeerKey> outgoing_keys_;
+  std::unordered_map<IpAddress, size_t> per_source_;
+  uint64_t connection_last_ = 0;
+  telemetry::Counter& strangers_ = telemetry::counter("sip_dropped_total", "reason=\"source not admitted\"");
+  telemetry::Counter& overfull_ = telemetry::counter("sip_dropped_total", "reason=\"connection limit\"");
+};
+
+Result<Endpoint> Transport::Impl::listen(Listen settings) {
+  auto port = std::make_unique<Port>();
+  port->settings = std::move(settings);
+  auto opened = port->settings.protocol == Protocol::udp ? listen_udp(*port) : listen_stream(*port);
+  if (!opened) return pass(opened);
+  ports_.push_back(std::move(port));
+  return ports_.back()->bound;
+}
+
+Result<void> Transport::Impl::listen_udp(Port& port) {
+  auto socket = net_.open_udp(port.settings.local, [this, &port](const Endpoint& from, io::Bytes datagram) {
+    if (!is_admitted(port, from.address)) return strangers_.add();
+    if (datagram.size() > limits_.message_max || !on_message) return;
+    const Flow flow{.protocol = Protocol::udp, .peer = from, .local = port.bound, .listener = port.settings.tag};
+    on_message(flow, as_text(datagram));
+  });
+  if (!socket) return pass(socket);
+  port.socket = std::move(*socket);
+  port.bound = port.socket->local();
+  port.socket->set_unreachable_handler([this, &port](const Endpoint& to) {
+    const Flow flow{.protocol = Protocol::udp, .peer = to, .local = port.bound, .listener = port.settings.tag};
+    if (on_failure) on_failure(flow, Error{Error::Kind::unavailable, "port or host unreachable"});
+  });
+  return {};
+}
+
+Result<void> Transport::Impl::listen_stream(Port& port) {
+  if (port.settings.protocol == Protocol::tls && !port.settings.tls)
+    return fail(Error::Kind::invalid, "a TLS listener needs its certificate and key");
+  const io::TlsSettings* tls = port.settings.protocol == Protocol::tls ? port.settings.tls : nullptr;
+  auto listener = net_.listen(port.settings.local, tls,
+                              [this, &port](std::unique_ptr<io::Stream> stream) { accept(port, std::move(stream)); });
+  if (!listener) return pass(listener);
+  port.listener = std::move(*listener);
+  port.bound = port.listener->local();
+  return {};
+}
+
+bool Transport::Impl::is_admitted(const Port& port, const IpAddress& source) const {
+  return !port.settings.is_admitted || port.settings.is_admitted(source);
+}
+
+void Transport::Impl::accept(Port& port, std::unique_ptr<io::Stream> stream) {
+  const Endpoint peer = stream->peer();
+  if (!is_admitted(port, peer.address)) return strangers_.add();
+  const auto held = per_source_.find(peer.address);
+  const bool is_source_full = held != per_source_.end() && held->second >= limits_.connections_per_source_max;
+  if (connections_.size() >= limits_.connections_max || is_source_full) return overfull_.add();
+  Connection& connection = add_connection(
+      {.protocol = port.settings.protocol, .peer = peer, .local = stream->local(), .listener = port.settings.tag});
+  connection.adopt(std::move(stream));
+}
+
+Connection& Transport::Impl::add_connection(Flow flow) {
+  flow.connection = ++connection_last_;
+  ++per_source_[flow.peer.address];
+  Connection::Handlers handlers{.on_message =
+                                    [this](Connection& from, std::string_view text) {
+                                      if (on_message) on_message(from.flow(), text);
+                                    },
+                                .on_gone = [this](Connection& gone, const Error& error) { forget(gone, error); }};
+  auto connection = std::make_unique<Connection>(loop_, limits_, flow, std::move(handlers));
+  return *connections_.emplace(flow.connection, std::move(connection)).first->second;
+}
+
+void Transport::Impl::forget(Connection& connection, const Error& error) {
+  const Flow flow = connection.flow();
+  auto node = connections_.extract(flow.connection);
+  if (node.empty()) return;
+  if (auto count = per_source_.find(flow.peer.address); count != per_source_.end() && --count->second == 0)
+    per_source_.erase(count);
+  if (auto key = outgoing_keys_.find(flow.connection); key != outgoing_keys_.end()) {
+    outgoing_.erase(key->second);
+    outgoing_keys_.erase(key);
+  }
+  // The connection may be on the stack below us: it goes at the next turn of the loop. The reference count is for the
+  // loop.
+  std::shared_ptr<Connection> doomed = std::move(node.mapped());
+  loop_.post([doomed] {});
+  if (on_failure) on_failure(flow, error);
+}
+
+const Transport::Impl::Port* Transport::Impl::find_port(uint32_t tag, Protocol protocol,
+                                                        IpAddress::Family family) const {
+  const auto fits = [&](const auto& port) {
+    return port->settings.protocol == protocol && port->bound.address.family() == family &&
+           (tag == 0 || port->settings.tag == tag);
+  };
+  const auto found = std::ranges::find_if(ports_, fits);
+  return found == ports_.end() ? nullptr : found->get();
+}
+
+const Transport::Impl::Port* Transport::Impl::port_of(const Flow& flow) const {
+  const auto is_same = [&](const auto& port) {
+    return port->settings.protocol == flow.protocol && port->bound == flow.local && port->settings.tag == flow.listener;
+  };
+  if (const auto exact = std::ranges::find_if(ports_, is_same); exact != ports_.end()) return exact->get();
+  const auto family = flow.peer.address.family();
+  const Port* port = find_port(flow.listener, flow.protocol, family);
+  return port ? port : find_port(0, flow.protocol, family);
+}
+
+void Transport::Impl::send(const Flow& flow, std::string message) {
+  if (flow.protocol == Protocol::udp) {
+    if (const Port* port = port_of(flow)) port->socket->send(flow.peer, as_bytes(message));
+    return;
+  }
+  if (auto found = connections_.find(flow.connection); found != connections_.end())
+    return found->second->send(std::move(message));
+  auto reopened = connect(flow.protocol, Target{flow.protocol, flow.peer, {}, flow.listener});
+  if (reopened) connections_.at(reopened->connection)->send(std::move(message));
+}
+
+Result<Flow> Transport::Impl::open(const Target& target, size_t message_size) {
+  const auto family = target.address.address.family();
+  if (target.protocol != Protocol::udp) return connect(target.protocol, target);
+  if (message_size > kDatagramMax && find_port(0, Protocol::tcp, family)) return connect(Protocol::tcp, target);
+  const Port* port = find_port(target.listener, Protocol::udp, family);
+  if (!port) port = find_port(0, Protocol::udp, family);
+  if (!port) return fail(Error::Kind::unavailable, "no UDP listener to reach {} from", target.address.to_string());
+  return Flow{.protocol = Protocol::udp, .peer = target.address, .local = port->bound, .listener = port->settings.tag};
+}
+
+Result<Flow> Transport::Impl::connect(Protocol protocol, const Target& target) {
+  PeerKey key{protocol, target.address, target.server_name};
+  if (const auto known = outgoing_.find(key); known != outgoing_.end()) return connections_.at(known->second)->flow();
+  if (connections_.size() >= limits_.connections_max) {
+    overfull_.add();
+    return fail(Error::Kind::unavailable, "connections_max {} reached", limits_.connections_max);
+  }
+  const auto family = target.address.address.family();
+  const Port* port = find_port(target.listener, protocol, family);
+  if (!port) port = find_port(0, protocol, family);
+  Flow flow{.protocol = protocol, .peer = target.address, .local = port ? port->bound : Endpoint{}};
+  if (port) flow.listener = port->settings.tag;
+  Connection& connection = add_connection(flow);
+  const uint64_t id = connection.flow().connection;
+  outgoing_.emplace(key, id);
+  outgoing_keys_.emplace(id, std::move(key));
+  io::TlsSettings tls;
+  if (port && port->settings.tls) tls = *port->settings.tls;
+  tls.server_name = target.server_name;
+  connection.connect(net_, protocol == Protocol::tls ? &tls : nullptr);
+  if (!connections_.contains(id))
+    return fail(Error::Kind::unavailable, "cannot connect to {}", target.address.to_string());
+  return connection.flow();
+}
+
+std::string Transport::Impl::advertised(const Flow& flow) const {
+  const Port* port = port_of(flow);
+  if (!port) return flow.local.to_string();
+  const std::string& host = port->settings.advertised_host;
+  if (!host.empty()) return fmt::format("{}:{}", host, port->bound.port);
+  if (!port->bound.address.is_unspecified()) return port->bound.to_string();
+  return Endpoint{flow.local.address, port->bound.port}.to_string();
+}
+
+Transport::Transport(io::Loop& loop, io::Net& net, Limits limits) : impl_(std::make_unique<Impl>(loop, net, limits)) {}
+Transport::~Transport() = default;
+Result<Endpoint> Transport::listen(Listen settings) {
+  return impl_->listen(std::move(settings));
+}
+void Transport::set_handlers(MessageHandler on_message, FailureHandler on_failure) {
+  impl_->on_message = std::move(on_message);
+  impl_->on_failure = std::move(on_failure);
+}
+void Transport::send(const Flow& flow, std::string message) {
+  impl_->send(flow, std::move(message));
+}
+Result<Flow> Transport::open(const Target& target, size_t message_size) {
+  return impl_->open(target, message_size);
+}
+std::string Transport::advertised(const Flow& flow) const {
+  return impl_->advertised(flow);
+}
+bool Transport::is_alive(const Flow& flow) const {
+  return impl_->is_alive(flow);
+}
+size_t Transport::connections() const {
+  return impl_->connections();
+}
+
+}  // namespace nearend::sip
