@@ -1,0 +1,44 @@
+#include "lab/capture.hpp"
+
+namespace nearend::lab {
+
+void Capture::on_packet(const Passage& passage) {
+  {
+    const std::lock_guard lock(lock_);
+    packets_.push_back({passage.entered_ns,
+                        passage.left_ns,
+                        passage.from,
+                        passage.to,
+                        passage.fate,
+                        {passage.packet.begin(), passage.packet.end()}});
+  }
+  arrived_.notify_all();
+}
+
+size_t Capture::size() const {
+  const std::lock_guard lock(lock_);
+  return packets_.size();
+}
+
+std::vector<Captured> Capture::packets(size_t begin) const {
+  const std::lock_guard lock(lock_);
+  if (begin >= packets_.size()) return {};
+  return {packets_.begin() + static_cast<std::ptrdiff_t>(begin), packets_.end()};
+}
+
+std::optional<Captured> Capture::wait(const Match& match, std::chrono::milliseconds limit, size_t begin) const {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  std::unique_lock lock(lock_);
+  for (size_t next = begin;; ++next) {
+    const auto has_next = [&] { return packets_.size() > next; };
+    if (!arrived_.wait_until(lock, deadline, has_next)) return {};
+    if (match(packets_[next])) return packets_[next];
+  }
+}
+
+void Capture::clear() {
+  const std::lock_guard lock(lock_);
+  packets_.clear();
+}
+
+}  // namespace nearend::lab
