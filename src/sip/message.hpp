@@ -16,7 +16,8 @@ namespace nearend::sip {
 inline constexpr size_t message_bytes_max = 65'535;
 inline constexpr size_t header_fields_max = 128;
 inline constexpr size_t line_bytes_max = 8'192;
-inline constexpr size_t list_values_max = 64;  ///< Values in one kind of list header, for example Via or Route.
+inline constexpr size_t header_fields_built_max = 256;  ///< Of a message that we build: what was copied and ours.
+inline constexpr size_t text_bytes_max = 262'144;       ///< Of a message that we build, with what was replaced in it.
 
 /// CSeq (RFC 3261 20.16).
 struct CSeq {
@@ -41,9 +42,7 @@ struct Via {
   Parameters parameters;
 
   std::string_view branch() const { return parameters.get("branch"); }
-  std::string_view received() const {
-    return parameters.get("received");
-  }  ///< Brackets, if any, are taken off by parse_via.
+  std::string_view received() const;  ///< Without brackets.
   std::string_view maddr() const { return parameters.get("maddr"); }
   bool wants_rport() const { return parameters.has("rport"); }
   std::optional<uint16_t> rport() const;
@@ -170,6 +169,12 @@ class Message {
   Range keep(std::string_view text);
   Result<Entry> make_entry(HeaderId id, std::string_view name, std::string_view value);
   bool matches(const Entry& entry, HeaderId id, std::string_view name) const;
+  const Entry* find(HeaderId id, std::string_view name) const;
+  std::string_view name_of(const Entry& entry) const;
+  /// Gives the first such field this value, unchecked but for line breaks: text that was received may hold more than we
+  /// may write.
+  void overwrite(HeaderId id, std::string_view value);
+  void write_top_via(const Via& via);
   Result<void> put(HeaderId id, std::string_view name, std::string_view value);
   std::vector<std::string_view> values(HeaderId id, std::string_view name) const;
 
@@ -206,20 +211,5 @@ enum class Framing : uint8_t { datagram, stream };
 /// Call-ID, CSeq are there once and readable, that CSeq matches the method, and numbers' ranges. 416 and 505 are told
 /// as problems too.
 ParseOutcome parse_message(std::string_view bytes, Framing framing = Framing::datagram);
-
-/// Cuts a stream (RFC 3261 18.3).
-struct Frame {
-  enum class State : uint8_t {
-    incomplete,  ///< Read on.
-    complete,    ///< The first `length` bytes are one message.
-    keep_alive,  ///< The first `length` bytes are CR LF CR LF: answer CR LF (RFC 5626 4.4.1).
-    blank,       ///< The first `length` bytes are stray line ends: drop them.
-    broken,      ///< The stream cannot be followed any more: parse what is there (`length`), answer, close.
-  };
-  State state = State::incomplete;
-  size_t length = 0;
-  std::string_view why;  ///< When broken.
-};
-Frame next_frame(std::string_view buffer, size_t message_max = message_bytes_max);
 
 }  // namespace nearend::sip

@@ -1,0 +1,219 @@
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "sip/message.hpp"
+#include "sip/scan.hpp"
+
+namespace nearend::sip {
+
+/// Reads one message into a Message. Goes on after a problem as long as something can be read, so that it can be
+/// answered; the first problem is the one told.
+class MessageReader {
+ public:
+  MessageReader(std::string_view bytes, Framing framing) : framing_(framing) {
+    while (bytes.starts_with("\r\n")) bytes.remove_prefix(2);
+    if (bytes.size() > message_bytes_max) {
+      note(513, "Message too large");
+      bytes = {};
+    }
+    message_.text_ = bytes;
+  }
+
+  ParseOutcome read() {
+    read_start_line();
+    read_fields();
+    read_body();
+    check();
+    const bool is_answerable =
+        problem_ && message_.is_request() && message_.method_ != Method::ack && !message_.header(HeaderId::via).empty();
+    return {std::move(message_), std::move(problem_), is_answerable};
+  }
+
+ private:
+  void note(int status, std::string reason) {
+    if (!problem_) problem_ = Problem{status, std::move(reason)};
+  }
+
+  std::string_view text() const { return message_.text_; }
+  Message::Range range(std::string_view part) const {
+    return {static_cast<uint32_t>(part.data() - message_.text_.data()), static_cast<uint32_t>(part.size())};
+  }
+
+  /// The next line without its end, folds joined by blanks; false at the end of the head.
+  bool take_line(std::string_view& line) {
+    const size_t begin = position_;
+    size_t end = text().find("\r\n", begin);
+    if (end == scan::npos) {
+      note(400, "No empty line after the header");
+      position_ = text().size();
+      return false;
+    }
+    while (end != begin && end + 2 < text().size() && scan::is_blank(text()[end + 2])) {
+      message_.text_[end] = ' ';
+      message_.text_[end + 1] = ' ';
+      end = text().find("\r\n", end + 2);
+      if (end == scan::npos) {
+        note(400, "No empty line after the header");
+        position_ = text().size();
+        return false;
+      }
+    }
+    position_ = end + 2;
+    line = text().substr(begin, end - begin);
+    return !line.empty();
+  }
+
+  void read_start_line() {
+    std::string_view line;
+    if (!take_line(line)) {
+      note(400, "No start line");
+      return;
+    }
+    if (line.size() > line_bytes_max) return note(513, "Start line too long");
+    if (line.size() >= 4 && equal_ignoring_case(line.substr(0, 4), "SIP/")) {
+      read_status_line(line);
+    } else {
+      read_request_line(line);
+    }
+  }
+
+  void read_status_line(std::string_view line) {
+    const size_t space = line.find(' ');
+    check_version(line.substr(0, space));
+    const std::string_view rest = space == scan::npos ? std::string_view{} : line.substr(space + 1);
+    const std::string_view code = rest.substr(0, rest.find(' '));
+    const auto status = parse_unsigned(code);
+    if (code.size() != 3 || !status || *status < 100 || *status > 699) return note(400, "Bad status code");
+    message_.status_ = static_cast<int>(*status);
+    if (rest.size() > code.size()) message_.reason_text_ = range(rest.substr(code.size() + 1));
+    if (has_bare_control(rest)) note(400, "Control character in the status line");
+  }
+
+  void read_request_line(std::string_view line) {
+    const std::string_view method = line.substr(0, line.find(' '));
+    if (!scan::is_token(method)) return note(400, "Bad method in the request line");
+    message_.method_text_ = range(method);
+    message_.method_ = parse_method(method);
+    line.remove_prefix(std::min(method.size() + 1, line.size()));
+    const size_t last_space = line.rfind(' ');
+    if (last_space == scan::npos) return note(400, "Bad request line");
+    const std::string_view uri = line.substr(0, last_space);
+    message_.uri_text_ = range(uri);
+    check_version(line.substr(last_space + 1));
+    check_request_uri(uri);
+  }
+
+  void check_version(std::string_view version) {
+    if (equal_ignoring_case(version, "SIP/2.0")) return;
+    const bool is_sip = version.size() > 4 && equal_ignoring_case(version.substr(0, 4), "SIP/") &&
+                        scan::Bytes("0123456789.", false).has_all(version.substr(4));
+    if (is_sip) {
+      note(505, "Version Not Supported");
+    } else {
+      note(400, "Bad SIP version");
+    }
+  }
+
+  void check_request_uri(std::string_view text) {
+    const auto uri = parse_uri(text);
+    if (!uri) return note(400, "Bad Request-URI: " + uri.error().text);
+    if (uri->scheme == Uri::Scheme::other) return note(416, "Unsupported URI Scheme");
+    if (!uri->headers.empty()) note(400, "Bad Request-URI: headers may not stand in it");
+  }
+
+  void read_fields() {
+    std::string_view line;
+    while (take_line(line)) {
+      if (line.size() > line_bytes_max) {
+        note(513, "Header line too long");
+        continue;
+      }
+      if (message_.fields_.size() == header_fields_max) {
+        note(513, "Too many header fields");
+        continue;
+      }
+      read_field(line);
+    }
+  }
+
+  void read_field(std::string_view line) {
+    const size_t colon = line.find(':');
+    const std::string_view name = scan::trim_blanks(line.substr(0, colon));
+    if (colon == scan::npos || !scan::is_token(name) || scan::is_blank(line.front()))
+      return note(400, "Bad header line");
+    const std::string_view value = scan::trim_blanks(line.substr(colon + 1));
+    const HeaderId id = header_id(name);
+    if (has_bare_control(value)) note(400, "Control character in " + std::string(name));
+    if (is_single(id) && message_.has(id)) return note(400, std::string(header_name(id)) + " stands twice");
+    message_.fields_.push_back({id, range(name), range(value)});
+  }
+
+  /// Controls other than tab may stand only behind a backslash, in quoted text.
+  static bool has_bare_control(std::string_view value) {
+    for (size_t i = 0; i < value.size(); ++i)
+      if (scan::is_control(value[i]) && value[i] != '\t' &&
+          (i == 0 || value[i - 1] != '\\' || value[i] == '\r' || value[i] == '\n'))
+        return true;
+    return false;
+  }
+
+  void read_body() {
+    std::string_view body = text().substr(std::min(position_, text().size()));
+    if (message_.has(HeaderId::content_length)) {
+      const auto length = parse_unsigned(message_.header(HeaderId::content_length));
+      if (!length) return note(400, "Bad Content-Length");
+      if (*length > body.size()) return note(400, "Content-Length is larger than the body");
+      body = body.substr(0, *length);
+    } else if (framing_ == Framing::stream) {
+      return note(400, "Content-Length is missing");
+    }
+    if (!body.empty()) message_.body_text_ = range(body);
+  }
+
+  void check() {
+    if (!message_.is_request() && message_.status_ == 0) note(400, "No start line");
+    if (!message_.has(HeaderId::via)) note(400, "Via is missing");
+    note_failure(message_.vias());
+    note_failure(message_.from());
+    note_failure(message_.to());
+    if (message_.call_id().empty()) note(400, "Call-ID is missing");
+    if (message_.call_id().find_first_of(" \t,") != scan::npos) note(400, "Bad Call-ID");
+    check_cseq();
+    if (message_.is_request()) check_request();
+  }
+
+  template <class T>
+  void note_failure(const Result<T>& result) {
+    if (!result) note(400, "Bad " + result.error().text);
+  }
+
+  void check_cseq() {
+    const auto cseq = message_.cseq();
+    if (!cseq) return note(400, "Bad " + cseq.error().text);
+    if (!message_.is_request()) {
+      message_.method_ = cseq->method;
+    } else if (cseq->method_name != message_.view(message_.method_text_)) {
+      note(400, "CSeq and request line name different methods");
+    }
+  }
+
+  void check_request() {
+    if (message_.has(HeaderId::max_forwards)) {
+      const auto hops = parse_unsigned(message_.header(HeaderId::max_forwards));
+      if (!hops || *hops > 255) note(400, "Bad Max-Forwards");
+    }
+    for (HeaderId id : {HeaderId::contact, HeaderId::route, HeaderId::record_route})
+      note_failure(message_.name_addrs(id));
+  }
+
+  Framing framing_;
+  Message message_;
+  std::optional<Problem> problem_;
+  size_t position_ = 0;
+};
+
+ParseOutcome parse_message(std::string_view bytes, Framing framing) {
+  return MessageReader(bytes, framing).read();
+}
+
+}  // namespace nearend::sip
