@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "gateway/journal.hpp"
+#include "gateway/settings.hpp"
+#include "io/net.hpp"
+#include "media/control.hpp"
+#include "policy/policy.hpp"
+
+namespace nearend::gateway {
+
+/// The edge of a region: admits providers, owns the dialogs and the media of every outside leg, asks a router for what
+/// a call needs, keeps, ends and bills running talks by itself when no router answers. One loop, one thread; all of the
+/// world is passed in, so it runs in the simulator as it does in a process. What it is given outlives it.
+class Gateway {
+ public:
+  Gateway(Settings settings, io::World world, media::Control& media, policy::Client& policy, Journal& journal);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+
+  /// Opens the listeners. Errors name the address.
+  Result<void> start();
+  /// Takes no new calls (503); those that are there go on.
+  void drain();
+  /// Ends every leg with BYE; is_idle() tells when the last one is gone.
+  void stop();
+  bool is_idle() const;
+
+  /// The addresses bound, in the order of Settings::listen and Settings::link_listen.
+  const std::vector<Endpoint>& outside_addresses() const;
+  const std::vector<Endpoint>& link_addresses() const;
+  /// "sip:198.51.100.7:5070;transport=tcp": how routers and gateways reach it; valid after start().
+  std::string link_uri() const;
+
+  /// Legs at this moment.
+  size_t legs() const;
+  /// JSON for `/v1/state`: legs, calls, providers with their health, counters.
+  std::string state_json() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace nearend::gateway

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "io/loop.hpp"
+#include "store/store.hpp"
+
+namespace nearend::gateway {
+
+/// One line of the journal: a billing event and where it is to be shipped.
+struct Record {
+  store::CallEvent event;
+  std::string ship_to;  ///< URL of a router's event intake; empty: whoever is known when it is shipped.
+};
+
+/// The record as one line without the line end: checksum, blank, JSON.
+std::string to_line(const Record& record);
+/// Errors: malformed (torn, checksum, JSON).
+Result<Record> parse_line(std::string_view line);
+/// The records as the JSON array that is posted to a router.
+std::string to_json_array(const std::vector<Record>& records);
+
+/// Where call events are written before anything that depends on them happens (invariants I4 to I6): append-only,
+/// shipped later at least once. Gateway's loop only.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  /// Appends; `on_durable` runs on the loop once the record would outlive the process. Records become durable in order.
+  virtual void append(Record record, io::Callback on_durable = {}) = 0;
+};
+
+/// Keeps records in memory: for tests and the simulator, and for gateways without a journal file.
+class MemoryJournal final : public Journal {
+ public:
+  explicit MemoryJournal(io::Loop& loop, size_t limit = 1'000'000) : loop_(loop), limit_(limit) {}
+  void append(Record record, io::Callback on_durable = {}) override {
+    if (records_.size() < limit_) records_.push_back(std::move(record));
+    if (on_durable) loop_.post(std::move(on_durable));
+  }
+  const std::vector<Record>& records() const { return records_; }
+
+ private:
+  io::Loop& loop_;
+  size_t limit_;
+  std::vector<Record> records_;
+};
+
+}  // namespace nearend::gateway
