@@ -17,6 +17,7 @@ namespace nearend::lab {
 namespace {
 
 constexpr int kMtu = 1500;
+constexpr const char* kTunDevice = "/dev/net/tun";
 
 std::unexpected<Error> system_failure(std::string_view what) {
   return fail(Error::Kind::internal, "{}: {}", what, std::strerror(errno));
@@ -80,8 +81,8 @@ Result<void> route_all_through(int control, std::string name) {
 }
 
 Result<Descriptor> make_tun(const std::string& name, const IpAddress& address) {
-  Descriptor tun(::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!tun) return system_failure("/dev/net/tun");
+  Descriptor tun(::open(kTunDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!tun) return system_failure(kTunDevice);
   ifreq request = interface_request(name);
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
   if (::ioctl(tun.get(), TUNSETIFF, &request) != 0) return system_failure("make the TUN interface " + name);
@@ -104,6 +105,7 @@ Result<Descriptor> make_namespace() {
 }  // namespace
 
 Result<void> gain_network_rights() {
+  if (const Descriptor tun(::open(kTunDevice, O_RDWR | O_CLOEXEC)); !tun) return system_failure(kTunDevice);
   if (may_make_namespaces()) return {};
   const uid_t uid = ::getuid();
   const gid_t gid = ::getgid();
