@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,34 +86,47 @@ class DigestServer {
                                             DigestAlgorithm::md5};  ///< Offered, best first (RFC 8760 2.4).
   };
   enum class Verdict : uint8_t {
-    missing,  ///< No Authorization for our realm: challenge.
     good,
-    stale,     ///< Right password, old or used-up nonce: challenge with stale.
-    bad,       ///< Wrong password, user, nonce from elsewhere, or malformed: challenge; count it.
-    replayed,  ///< nc not above the last one: challenge; count it.
+    stale,     ///< The password is right, but the nonce is old or not ours for this source: challenge with stale.
+    replayed,  ///< The password is right, but this nonce and nc were seen before: challenge with stale; count it.
+    bad,       ///< Wrong password, unknown user, another URI, realm or algorithm: challenge; count it.
   };
+
   explicit DigestServer(Settings settings) : settings_(std::move(settings)) {}
 
-  /// One header value an algorithm. `source` is the peer's address without port.
-  std::vector<std::string> challenges(std::string_view source, Clock::time_point now, bool is_stale = false) const;
-  /// Which user says it is; nothing when there is no Digest answer for our realm. Look its password up, then verify().
+  /// One header value an algorithm, all with one fresh nonce. `source` is the peer's address without port.
+  std::vector<std::string> challenges(std::string_view source, Clock::time_point now, bool is_stale = false);
+  /// The first well-formed answer for our realm among the header's values; nothing when there is none: challenge then.
+  /// Look its user's password up, then verify().
   std::optional<Authorization> find(const std::vector<std::string_view>& authorizations) const;
-  /// `password` is nothing for an unknown user. `request_uri` must be equivalent to the answer's uri.
+  /// `password` is nothing for an unknown user, which takes the same time (threat TH16). `request_uri` must be
+  /// equivalent to the answer's uri. Calls with "auth" may come out of order by up to 63 (RFC 7616 3.4 nc).
   Verdict verify(const Authorization& authorization, std::optional<std::string_view> password, std::string_view method,
                  std::string_view request_uri, std::string_view source, Clock::time_point now);
   size_t nonces_remembered() const { return used_.size(); }
 
  private:
-  struct Used {
-    uint32_t nc = 0;
-    Clock::time_point expires;
+  /// Which counts of a nonce have been seen: the highest, and a bit for each of the 64 up to it.
+  struct Seen {
+    uint32_t highest = 0;
+    uint64_t window = 0;
+    bool take(uint32_t nc);
   };
-  std::string make_nonce(std::string_view source, Clock::time_point now) const;
+  struct Remembered {
+    std::string nonce;
+    Clock::time_point made;
+  };
+  std::string signature(std::string_view stamp, std::string_view source) const;
   std::optional<Clock::time_point> made_at(std::string_view nonce, std::string_view source) const;
-  bool count(const std::string& nonce, uint32_t nc, Clock::time_point made, Clock::time_point now);
+  Verdict count(const std::string& nonce, uint32_t nc, Clock::time_point made, Clock::time_point now);
+  void forget(Clock::time_point now);
 
   Settings settings_;
-  std::unordered_map<std::string, Used> used_;
+  uint64_t challenge_count_ = 0;
+  std::unordered_map<std::string, Seen> used_;
+  std::deque<Remembered> order_;  ///< Of `used_`, in order of first use.
+  Clock::time_point forgotten_until_ =
+      Clock::time_point::min();  ///< Nonces made up to then and not remembered are stale.
 };
 
 }  // namespace nearend::sip

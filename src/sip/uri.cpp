@@ -142,6 +142,18 @@ std::string bare_number(std::string_view number) {
   return digits;
 }
 
+/// What stands in brackets. RFC 3261's grammar let "2001:db8:::192.0.2.1" pass, which RFC 5118 4.10 wants tolerated:
+/// read with the colon too many taken out.
+Result<std::string> read_ip6(std::string_view text) {
+  std::string address(text);
+  const size_t colons = text.find(":::");
+  const std::string_view tail = colons == scan::npos ? std::string_view{} : text.substr(colons + 3);
+  if (tail.find('.') != scan::npos && tail.find(':') == scan::npos) address.erase(colons, 1);
+  const auto parsed = parse_ip(address);
+  if (!parsed || !parsed->is_v6()) return fail(Error::Kind::malformed, "host: no IPv6 address in brackets");
+  return address;
+}
+
 }  // namespace
 
 Result<HostPort> parse_host_port(std::string_view text) {
@@ -150,10 +162,9 @@ Result<HostPort> parse_host_port(std::string_view text) {
   if (!text.empty() && text.front() == '[') {
     host_end = text.find(']');
     if (host_end == scan::npos) return fail(Error::Kind::malformed, "host: '[' without ']'");
-    const std::string_view address = text.substr(1, host_end - 1);
-    const auto parsed = parse_ip(address);
-    if (!parsed || !parsed->is_v6()) return fail(Error::Kind::malformed, "host: no IPv6 address in brackets");
-    place.host = address;
+    auto address = read_ip6(text.substr(1, host_end - 1));
+    if (!address) return pass(address);
+    place.host = std::move(*address);
     ++host_end;
   } else {
     host_end = scan::host.prefix(text);
