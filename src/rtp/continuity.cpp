@@ -1,0 +1,94 @@
+#include "rtp/continuity.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace nearend::rtp {
+namespace {
+constexpr std::chrono::milliseconds talkspurt_gap{200};
+constexpr double clock_gain = 1.0 / 128;
+constexpr uint16_t settled = 1000;
+
+int32_t apart(uint32_t a, uint32_t b) {
+  return static_cast<int32_t>(a - b);
+}
+int16_t apart(uint16_t a, uint16_t b) {
+  return static_cast<int16_t>(static_cast<uint16_t>(a - b));
+}
+}  // namespace
+
+void Continuity::set_clock(uint32_t timestamp, Instant now) {
+  clock_origin_ = now;
+  clock_timestamp_ = timestamp;
+  clock_skew_ = 0;
+}
+
+uint32_t Continuity::timestamp_at(Instant now) const {
+  const double seconds = std::chrono::duration<double>(now - clock_origin_).count();
+  return clock_timestamp_ + static_cast<uint32_t>(std::llround(seconds * clock_rate_ + clock_skew_));
+}
+
+void Continuity::follow_clock(uint32_t timestamp, Instant now) {
+  clock_skew_ += apart(timestamp, timestamp_at(now)) * clock_gain;
+}
+
+Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate,
+                                        Instant now) {
+  Place place;
+  place.is_switch = has_sent_;
+  place.marker = !has_sent_ || now - last_sent_ > talkspurt_gap;
+  frame = std::max(frame, uint32_t{1});
+  uint32_t timestamp = timestamp_;
+  uint16_t sequence = sequence_;
+  if (has_sent_ && clock_rate == clock_rate_) {
+    const double behind = apart(timestamp_at(now), timestamp_);
+    const long frames = std::max(0L, std::lround(behind / frame));
+    timestamp += static_cast<uint32_t>(frames) * frame;
+    sequence = static_cast<uint16_t>(sequence_ + (frames > 0 ? 1 : 0));
+    place.missed_frames = static_cast<uint32_t>(std::max(0L, frames - 1));
+  } else {
+    if (has_sent_) ++sequence;
+    clock_rate_ = clock_rate;
+    set_clock(timestamp, now);
+  }
+  source_ = source;
+  has_source_ = true;
+  timestamp_offset_ = timestamp - packet.timestamp;
+  sequence_offset_ = static_cast<uint16_t>(sequence - packet.sequence);
+  first_ = static_cast<uint16_t>(sequence_ + (has_sent_ ? 1 : 0));
+  since_switch_ = 0;
+  return place;
+}
+
+std::optional<Continuity::Place> Continuity::place(Source source, const Packet& packet, uint32_t frame,
+                                                   uint32_t clock_rate, bool is_event, Instant now) {
+  Place place;
+  const bool is_same = has_source_ && source == source_ && clock_rate == clock_rate_;
+  // A source whose clock stood still or jumped is as good as a new one.
+  const bool has_jumped =
+      is_same && !is_event &&
+      std::abs(static_cast<double>(apart(packet.timestamp + timestamp_offset_, timestamp_at(now)))) > clock_rate;
+  if (!is_same || has_jumped) place = switch_to(source, packet, frame, clock_rate, now);
+  place.sequence = static_cast<uint16_t>(packet.sequence + sequence_offset_);
+  place.timestamp = packet.timestamp + timestamp_offset_;
+  if (since_switch_ < settled && apart(place.sequence, first_) < 0) return std::nullopt;
+  place.marker = place.marker || (packet.marker && (is_event || !place.is_switch));
+  if (since_switch_ < settled) ++since_switch_;
+  if (!has_sent_ || apart(place.sequence, sequence_) > 0) {
+    sequence_ = place.sequence;
+    timestamp_ = place.timestamp;
+    if (!is_event) follow_clock(place.timestamp, now);
+  }
+  has_sent_ = true;
+  last_sent_ = now;
+  return place;
+}
+
+Continuity::Place Continuity::insert(uint32_t timestamp, Instant now) {
+  ++sequence_;
+  ++sequence_offset_;
+  last_sent_ = now;
+  return {.sequence = sequence_, .timestamp = timestamp};
+}
+
+}  // namespace nearend::rtp
