@@ -17,7 +17,8 @@ namespace nearend::call {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// How a call, or a leg that was dialled, came out. Names are those of the webhook parameters CallStatus and DialCallStatus.
+/// How a call, or a leg that was dialled, came out. Names are those of the webhook parameters CallStatus and
+/// DialCallStatus.
 enum class Outcome { completed, busy, no_answer, failed, canceled, answered };
 std::string_view to_string(Outcome outcome);
 
@@ -25,17 +26,17 @@ std::string_view to_string(Outcome outcome);
 struct CallFacts {
   std::string call_sid, account_sid, from, to, direction = "inbound", api_version = "2010-04-01";
   std::string parent_call_sid, caller_name, forwarded_from;
-  std::vector<std::pair<std::string, std::string>> more;   ///< SipCallId, SipDomain, SipHeader_* and the like.
+  std::vector<std::pair<std::string, std::string>> more;  ///< SipCallId, SipDomain, SipHeader_* and the like.
 };
 
 /// One party to ring.
 struct DialTarget {
   enum class Kind { number, sip };
   Kind kind = Kind::number;
-  std::string address;               ///< E.164 number, or a SIP URI.
-  std::string username, password;    ///< For SIP digest.
-  std::string send_digits;           ///< Played to the callee once it answered, before the bridge.
-  std::string screen_url, screen_method = "POST";   ///< Whisper document run on the callee before the bridge.
+  std::string address;                             ///< E.164 number, or a SIP URI.
+  std::string username, password;                  ///< For SIP digest.
+  std::string send_digits;                         ///< Played to the callee once it answered, before the bridge.
+  std::string screen_url, screen_method = "POST";  ///< Whisper document run on the callee before the bridge.
   std::string status_callback, status_callback_method = "POST";
   std::vector<std::string> status_callback_events;  ///< initiated ringing answered completed
 };
@@ -54,8 +55,8 @@ struct DialRequest {
   bool is_sequential = false;
   bool is_answer_on_bridge = false;
   bool is_hangup_on_star = false;
-  std::string caller_id;               ///< Empty: the caller's.
-  std::string ring_tone;               ///< Country code of the ring-back; empty: the default.
+  std::string caller_id;  ///< Empty: the caller's.
+  std::string ring_tone;  ///< Country code of the ring-back; empty: the default.
   seconds timeout{30};
   seconds time_limit{14400};
   std::optional<media::RecordRequest> record;  ///< Of the talk; recorded where the bridge is.
@@ -65,21 +66,33 @@ struct DialRequest {
 struct DialResult {
   Outcome outcome = Outcome::failed;
   std::string child_sid;
-  seconds duration{0};                 ///< On the gateway's clock, from answer to end.
+  seconds duration{0};  ///< On the gateway's clock, from answer to end.
   bool was_bridged = false;
   int sip_code = 0;
   std::string sip_call_id;
   std::optional<media::event::RecordEnded> recording;
   std::string recording_sid;
-  bool is_caller_gone = false;         ///< The caller hung up: the document is over.
-  size_t continuation_done = 0;        ///< How many of the continuation's sources the gateway has played already.
+  bool is_caller_gone = false;   ///< The caller hung up: the document is over.
+  size_t continuation_done = 0;  ///< How many of the continuation's sources the gateway has played already.
 };
 
-struct PlayResult { bool was_stopped = false; bool is_caller_gone = false; std::optional<Error> error; };
-struct GatherResult { std::string digits; std::string finished_on; bool is_caller_gone = false; std::optional<Error> error; };
+struct PlayResult {
+  bool was_stopped = false;
+  bool is_caller_gone = false;
+  std::optional<Error> error;
+};
+struct GatherResult {
+  std::string digits;
+  std::string finished_on;
+  bool is_caller_gone = false;
+  std::optional<Error> error;
+};
 struct RecordResult {
-  media::event::RecordEnded recording; std::string recording_sid; std::string url;
-  bool is_caller_gone = false; std::optional<Error> error;
+  media::event::RecordEnded recording;
+  std::string recording_sid;
+  std::string url;
+  bool is_caller_gone = false;
+  std::optional<Error> error;
 };
 
 /// What a verb does to a call. The router implements it over the wire and the planner; tests implement it by a script.
@@ -92,7 +105,7 @@ class Control {
   virtual const CallFacts& facts() const = 0;
   virtual bool is_answered() const = 0;
   virtual bool is_over() const = 0;
-  virtual std::string status() const = 0;      ///< CallStatus as of now: ringing, in-progress, completed, ...
+  virtual std::string status() const = 0;  ///< CallStatus as of now: ringing, in-progress, completed, ...
 
   /// Answers the call if it is not answered yet. With `media` false nothing is opened beyond the gateway.
   virtual Task<Result<void>> answer() = 0;
@@ -101,7 +114,7 @@ class Control {
   virtual Task<Result<void>> hangup() = 0;
 
   virtual Task<PlayResult> play(media::PlayRequest request) = 0;
-  virtual Task<PlayResult> pause(milliseconds length) = 0;   ///< Before answering: waits without answering.
+  virtual Task<PlayResult> pause(milliseconds length) = 0;  ///< Before answering: waits without answering.
   virtual Task<GatherResult> gather(media::CollectRequest request) = 0;
   virtual Task<RecordResult> record(media::RecordRequest request) = 0;
   virtual Task<DialResult> dial(DialRequest request) = 0;
@@ -109,7 +122,8 @@ class Control {
   /// A warning of the interpreter or a fact worth keeping, for the call's log (and, later, its timeline).
   virtual void note(int code, std::string text) = 0;
   /// The capsule: document, position and verb state, written before each outside effect (design section 4).
-  virtual Task<Result<void>> checkpoint(std::string document_url, std::string document, size_t verb, std::string verb_state) = 0;
+  virtual Task<Result<void>> checkpoint(std::string document_url, std::string document, size_t verb,
+                                        std::string verb_state) = 0;
 };
 
 }  // namespace nearend::call
