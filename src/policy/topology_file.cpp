@@ -1,0 +1,58 @@
+#include "policy/topology_file.hpp"
+
+#include <set>
+
+namespace nearend::policy {
+
+void describe(config::Section& section, GatewayEntry& gateway) {
+  section.key("name", gateway.name, "Its name, the same as in its own file.");
+  section.key("region", gateway.region, "Its zone path, for example \"eu/de1\".");
+  section.key("link_uri", gateway.link_uri,
+              "Where routers and gateways reach it: \"sip:198.51.100.7:5070;transport=tcp\".");
+  section.key("features", gateway.features,
+              "What its region can do: bridge, play, local-tts, record, collect, video, direct.");
+  section.key("prefixes", gateway.prefixes,
+              "Number prefixes its carriers take; the longest match wins, \"\" takes all.");
+  section.key("capacity", gateway.capacity, "Calls it takes.");
+}
+
+void describe(config::Section& section, RouterEntry& router) {
+  section.key("name", router.name, "Its name, the same as in its own file.");
+  section.key("region", router.region, "Its zone path.");
+  section.key("link_uri", router.link_uri, "Where gateways reach it.");
+  section.key("events_url", router.events_url,
+              "Where gateways ship call events: \"http://198.51.100.9:8080/v1/call-events\".");
+  section.key("capacity", router.capacity, "Calls it takes.");
+}
+
+void describe(config::Section& section, Topology::Rtt& rtt) {
+  section.key("a", rtt.a, "One region.");
+  section.key("b", rtt.b, "The other.");
+  section.key("ms", rtt.ms, "Round-trip time between them.");
+}
+
+void describe(config::Section& section, Topology& topology) {
+  section.list("gateway", topology.gateways, "A gateway of the platform.");
+  section.list("router", topology.routers, "A router of the platform.");
+  section.list("rtt", topology.rtts, "The round-trip time of a pair of regions.");
+}
+
+Result<void> checked(const Topology& topology) {
+  std::set<std::string_view> names;
+  const auto check = [&](std::string_view kind, const auto& entries) -> Result<void> {
+    for (const auto& entry : entries) {
+      if (entry.name.empty()) return fail(Error::Kind::invalid, "{}: 'name' is missing", kind);
+      if (!names.insert(entry.name).second)
+        return fail(Error::Kind::invalid, "{} '{}': the name is there twice", kind, entry.name);
+      if (entry.region.empty()) return fail(Error::Kind::invalid, "{} '{}': 'region' is missing", kind, entry.name);
+      if (!entry.link_uri.starts_with("sip:") && !entry.link_uri.starts_with("sips:"))
+        return fail(Error::Kind::invalid, "{} '{}': link_uri '{}' is no SIP URI", kind, entry.name, entry.link_uri);
+    }
+    return {};
+  };
+  auto gateways = check("gateway", topology.gateways);
+  if (!gateways) return gateways;
+  return check("router", topology.routers);
+}
+
+}  // namespace nearend::policy
