@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,18 @@ class Section {
   template <class S>
   void table(std::string_view name, S& settings, std::string_view meaning) {
     visitor_.table(name, meaning, [&] { describe(*this, settings); });
+  }
+  /// A table that may be left out.
+  template <class S>
+  void table(std::string_view name, std::optional<S>& settings, std::string_view meaning) {
+    const bool was_set = settings.has_value();
+    bool is_entered = false;
+    if (!was_set) settings.emplace();
+    visitor_.table(name, meaning, [&] {
+      is_entered = true;
+      describe(*this, *settings);
+    });
+    if (!was_set && !is_entered) settings.reset();
   }
   /// An array of tables, [[name]].
   template <class S>
