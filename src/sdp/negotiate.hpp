@@ -38,8 +38,10 @@ struct LocalMedia {
   uint32_t ptime_ms = 20;
   bool is_rtcp_mux_possible = true;
   bool is_rtcp_mux_offered = false;
-  /// A line that is relayed, not ended here (video): its formats and attributes are taken from this section, addresses
-  /// are ours.
+  /// Written after the others: keys, ICE, labels.
+  std::vector<Attribute> attributes;
+  /// A line that is relayed, not ended here (video): formats and attributes come from this section, which is the far
+  /// side's offer when we offer and its answer when we answer; addresses and ports are ours.
   std::optional<Media> relayed;
 };
 
