@@ -50,14 +50,9 @@ std::optional<TcpView> read_tcp(std::span<const uint8_t> packet) {
                  ip->payload.subspan(head)};
 }
 
-std::optional<RtpView> read_rtp(std::span<const uint8_t> datagram) {
-  if (datagram.size() < 12 || datagram[0] >> 6 != 2) return {};
-  const uint8_t type = datagram[1] & 0x7f;
-  if (type >= 64 && type <= 95) return {};  // RTCP shares the port's number space, RFC 5761 4
-  const size_t head = 12 + (size_t{datagram[0]} & 0x0f) * 4;
-  if (head > datagram.size() || (datagram[0] & 0x10) != 0) return {};
-  return RtpView{
-      type, (datagram[1] & 0x80) != 0, u16(datagram, 2), u32(datagram, 4), u32(datagram, 8), datagram.subspan(head)};
+std::optional<rtp::Packet> read_rtp(std::span<const uint8_t> datagram) {
+  if (rtp::is_rtcp(datagram)) return {};
+  return rtp::parse_packet(datagram);
 }
 
 std::string_view as_text(std::span<const uint8_t> bytes) {

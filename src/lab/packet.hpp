@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/ip.hpp"
+#include "rtp/packet.hpp"
 
 namespace nearend::lab {
 
@@ -27,16 +28,8 @@ struct TcpView {
 };
 std::optional<TcpView> read_tcp(std::span<const uint8_t> packet);
 
-/// The fixed head of an RTP packet (RFC 3550 5.1). Nothing for RTCP and whatever is not version 2.
-struct RtpView {
-  uint8_t payload_type = 0;
-  bool is_marked = false;
-  uint16_t sequence = 0;
-  uint32_t timestamp = 0;
-  uint32_t ssrc = 0;
-  std::span<const uint8_t> payload;
-};
-std::optional<RtpView> read_rtp(std::span<const uint8_t> datagram);
+/// The datagram as RTP; nothing for RTCP and whatever else is no RTP.
+std::optional<rtp::Packet> read_rtp(std::span<const uint8_t> datagram);
 
 std::string_view as_text(std::span<const uint8_t> bytes);
 

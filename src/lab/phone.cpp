@@ -11,7 +11,8 @@
 #include <cstring>
 #include <random>
 
-#include "lab/packet.hpp"
+#include "rtp/g711.hpp"
+#include "rtp/packet.hpp"
 
 namespace nearend::lab {
 namespace {
@@ -40,20 +41,15 @@ void drain(const Descriptor& source) {
 
 std::string rtp_packet(uint8_t type, bool is_marked, uint16_t sequence, uint32_t timestamp, uint32_t ssrc,
                        std::string_view payload) {
-  std::string out(12, '\0');
-  out[0] = static_cast<char>(0x80);
-  out[1] = static_cast<char>(type | (is_marked ? 0x80 : 0));
-  const uint16_t seq = htons(sequence);
-  const uint32_t ts = htonl(timestamp), id = htonl(ssrc);
-  std::memcpy(&out[2], &seq, 2);
-  std::memcpy(&out[4], &ts, 4);
-  std::memcpy(&out[8], &id, 4);
-  return out.append(payload);
+  const rtp::Bytes bytes(reinterpret_cast<const uint8_t*>(payload.data()), payload.size());
+  std::array<uint8_t, 1500> out;
+  const size_t size = rtp::write_packet(out, {is_marked, type, sequence, timestamp, ssrc, bytes});
+  return {reinterpret_cast<const char*>(out.data()), size};
 }
 
 std::string ulaw_frame(Voice voice, size_t number) {
   std::string out;
-  for (const int16_t sample : marker_frame(voice, number)) out += static_cast<char>(to_ulaw(sample));
+  for (const int16_t sample : marker_frame(voice, number)) out += static_cast<char>(rtp::encode_ulaw(sample));
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "lab/packet.hpp"
+#include "rtp/g711.hpp"
 
 namespace nearend::lab {
 
@@ -20,7 +21,7 @@ std::optional<RtpSeen> rtp_in(const Captured& packet) {
               .target = udp->to,
               .fate = packet.fate,
               .payload_type = rtp->payload_type,
-              .is_marked = rtp->is_marked,
+              .is_marked = rtp->marker,
               .sequence = rtp->sequence,
               .timestamp = rtp->timestamp,
               .ssrc = rtp->ssrc};
@@ -62,7 +63,7 @@ Ear listen(const std::vector<RtpSeen>& packets, int buffer_ms) {
     const size_t end = static_cast<size_t>(place) + packet.payload.size();
     if (ear.samples.size() < end) ear.samples.resize(end, 0);
     for (size_t i = 0; i < packet.payload.size(); ++i) {
-      ear.samples[static_cast<size_t>(place) + i] = from_ulaw(packet.payload[i]);
+      ear.samples[static_cast<size_t>(place) + i] = rtp::decode_ulaw(packet.payload[i]);
     }
   }
   return ear;

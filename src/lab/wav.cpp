@@ -1,8 +1,6 @@
 #include "lab/wav.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <fstream>
 
 #include "lab/process.hpp"
@@ -74,21 +72,6 @@ Result<Samples> read_wav(const std::filesystem::path& file, size_t channel) {
     at += 8 + size + (size & 1);
   }
   return fail(Error::Kind::malformed, "{}: no samples for channel {}", file.string(), channel);
-}
-
-uint8_t to_ulaw(int16_t sample) {
-  constexpr int kBias = 0x84;
-  constexpr int kClip = 32635;
-  const int sign = sample < 0 ? 0x80 : 0;
-  const int magnitude = std::min(sample < 0 ? -int{sample} : int{sample}, kClip) + kBias;
-  const int exponent = std::bit_width(static_cast<unsigned>(magnitude)) - 8;
-  return static_cast<uint8_t>(~(sign | exponent << 4 | (magnitude >> (exponent + 3) & 0x0f)));
-}
-
-int16_t from_ulaw(uint8_t code) {
-  const int bits = ~code & 0xff;
-  const int magnitude = (((bits & 0x0f) << 3) + 0x84) << (bits >> 4 & 7);
-  return static_cast<int16_t>((bits & 0x80) != 0 ? 0x84 - magnitude : magnitude - 0x84);
 }
 
 }  // namespace nearend::lab

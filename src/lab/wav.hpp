@@ -21,8 +21,4 @@ Result<void> write_wav(const std::filesystem::path& file, std::span<const int16_
 Result<Samples> read_wav(const std::filesystem::path& file, size_t channel = 0);
 std::string wav_bytes(std::span<const int16_t> samples);
 
-/// ITU-T G.711 µ-law.
-uint8_t to_ulaw(int16_t sample);
-int16_t from_ulaw(uint8_t code);
-
 }  // namespace nearend::lab
