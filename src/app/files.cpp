@@ -1,0 +1,139 @@
+#include "app/files.hpp"
+
+#include <filesystem>
+
+#include "gateway/settings_file.hpp"
+#include "media/node_settings_file.hpp"
+#include "policy/topology_file.hpp"
+#include "router/settings_file.hpp"
+
+namespace nearend::policy {
+
+void describe(config::Section& section, ClientSettings& client) {
+  section.key("url", client.url, "The policy server: \"http://198.51.100.8:8090\"; empty: the static rules decide.");
+  section.key("deadline", client.deadline, "Without an answer this long the static rules decide.");
+  section.key("rest", client.rest, "After a failure the policy server is left alone this long.");
+}
+
+}  // namespace nearend::policy
+
+namespace nearend::app {
+namespace {
+
+void describe_common(config::Section& section, CommonSettings& common) {
+  section.key("topology", common.topology, "The platform's topology file, relative to this one.");
+  section.table("policy", common.policy, "How the policy server is asked.");
+  section.table("log", common.log, "The log.");
+}
+
+Result<policy::Topology> load_topology(const std::string& config_path, const std::string& named) {
+  if (named.empty()) return policy::Topology{};
+  const std::string path = (std::filesystem::path(config_path).parent_path() / named).string();
+  auto root = config::read_toml_file(path);
+  if (!root) return pass(root);
+  auto topology = config::read_settings<policy::Topology>(*root);
+  if (!topology) return pass(topology);
+  auto good = policy::checked(*topology);
+  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
+  return topology;
+}
+
+/// The role's own rules, named after the file.
+Result<void> check(const std::string& path, GatewayFile& file) {
+  auto good = gateway::checked(std::move(file.gateway));
+  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
+  file.gateway = std::move(*good);
+  return {};
+}
+Result<void> check(const std::string& path, RouterFile& file) {
+  auto good = router::checked(std::move(file.router));
+  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
+  file.router = std::move(*good);
+  return {};
+}
+Result<void> check(const std::string&, PolicyFile&) {
+  return {};
+}
+Result<void> check(const std::string&, MediaFile&) {
+  return {};
+}
+
+}  // namespace
+
+void describe(config::Section& section, LogSettings& log) {
+  section.choice("level", log.level, {"debug", "info", "warn", "error", "off"},
+                 "The least important line that is written.");
+  section.key("file", log.file, "Where to; empty: standard error.");
+}
+
+void describe(config::Section& section, GatewayFile& file) {
+  describe_common(section, file.common);
+  section.table("gateway", file.gateway, "The gateway.");
+  section.table("media", file.media, "The media node in the gateway's process.");
+  section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:8070\".");
+  section.key("http_listen", file.http_listen, "Health, metrics and /v1/state; left out: none.");
+}
+
+void describe(config::Section& section, RouterFile& file) {
+  describe_common(section, file.common);
+  section.table("router", file.router, "The router.");
+  section.table("media", file.media, "The media node in the router's process.");
+  section.key("media_url", file.media_url, "A media node apart instead.");
+}
+
+void describe(config::Section& section, PolicyFile& file) {
+  describe_common(section, file.common);
+  section.table("policy_server", file.policy_server, "The policy server.");
+}
+
+void describe(config::Section& section, MediaFile& file) {
+  describe_common(section, file.common);
+  section.table("media", file.media, "The media node.");
+  section.key("listen", file.listen, "Where the media control API listens.");
+}
+
+template <class File>
+Result<Loaded<File>> load(const std::string& path) {
+  auto root = config::read_toml_file(path);
+  if (!root) return pass(root);
+  auto file = config::read_settings<File>(*root);
+  if (!file) return pass(file);
+  auto good = check(path, *file);
+  if (!good) return pass(good);
+  auto topology = load_topology(path, file->common.topology);
+  if (!topology) return pass(topology);
+  return Loaded<File>{std::move(*file), std::move(*topology)};
+}
+
+template Result<Loaded<GatewayFile>> load(const std::string&);
+template Result<Loaded<RouterFile>> load(const std::string&);
+template Result<Loaded<PolicyFile>> load(const std::string&);
+template Result<Loaded<MediaFile>> load(const std::string&);
+
+Result<std::string> sample_file(std::string_view role) {
+  if (role == "gateway") return config::sample_of<GatewayFile>();
+  if (role == "router") return config::sample_of<RouterFile>();
+  if (role == "policy") return config::sample_of<PolicyFile>();
+  if (role == "media") return config::sample_of<MediaFile>();
+  if (role == "topology") return config::sample_of<policy::Topology>();
+  return fail(Error::Kind::not_found, "no role '{}'; gateway, router, policy, media or topology", role);
+}
+
+std::string manual() {
+  std::string text =
+      "# Configuration\n\n"
+      "Printed by `nearend config manual`; a role's sample file by `nearend config sample ROLE`. Files are TOML. A "
+      "wrong or "
+      "unknown key stops the start with file, line and key.\n";
+  const auto chapter = [&text](std::string_view title, const std::string& table) {
+    text += fmt::format("\n## {}\n\n{}", title, table);
+  };
+  chapter("Topology file (every role)", config::manual_of<policy::Topology>());
+  chapter("nearend gateway", config::manual_of<GatewayFile>());
+  chapter("nearend router", config::manual_of<RouterFile>());
+  chapter("nearend policy", config::manual_of<PolicyFile>());
+  chapter("nearend media", config::manual_of<MediaFile>());
+  return text;
+}
+
+}  // namespace nearend::app

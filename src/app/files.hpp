@@ -1,0 +1,73 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/section.hpp"
+#include "gateway/settings.hpp"
+#include "media/node_settings.hpp"
+#include "policy/http_client.hpp"
+#include "policy/policy.hpp"
+#include "policy_server/server.hpp"
+#include "router/settings.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::app {
+
+/// Where a process writes its log.
+struct LogSettings {
+  telemetry::Level level = telemetry::Level::info;
+  std::string file;
+};
+
+/// What stands in the file of every role beside the role's own table.
+struct CommonSettings {
+  std::string topology;           ///< Path of the topology file, relative to this file; "": an empty topology.
+  policy::ClientSettings policy;  ///< How the policy server is asked.
+  LogSettings log;
+};
+
+/// One file a process: `nearend gateway --config FILE`.
+struct GatewayFile {
+  CommonSettings common;
+  gateway::Settings gateway;
+  media::NodeSettings media;            ///< Of the media node in this process,
+  std::string media_url;                ///< or where the media node apart is: "http://198.51.100.7:8070".
+  std::optional<Endpoint> http_listen;  ///< Health, metrics and /v1/state.
+};
+struct RouterFile {
+  CommonSettings common;
+  router::Settings router;
+  media::NodeSettings media;
+  std::string media_url;
+};
+struct PolicyFile {
+  CommonSettings common;
+  policy_server::Settings policy_server;
+};
+struct MediaFile {
+  CommonSettings common;
+  media::NodeSettings media;
+  Endpoint listen{IpAddress::loopback(), 8070};  ///< Media control API.
+};
+
+void describe(config::Section& section, LogSettings& log);
+void describe(config::Section& section, GatewayFile& file);
+void describe(config::Section& section, RouterFile& file);
+void describe(config::Section& section, PolicyFile& file);
+void describe(config::Section& section, MediaFile& file);
+
+/// Reads one role's file and the topology it names. Errors name file, line and key.
+template <class File>
+struct Loaded {
+  File file;
+  policy::Topology topology;
+};
+template <class File>
+Result<Loaded<File>> load(const std::string& path);
+
+/// Sample file of a role, or the manual page of all ("docs/configuration.md").
+Result<std::string> sample_file(std::string_view role);
+std::string manual();
+
+}  // namespace nearend::app
