@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+
+namespace nearend::lab {
+
+/// `nearend lab flows`: end-to-end flows with real processes and phones, each at each round-trip time between gateway and
+/// router.
+struct FlowsOptions {
+  std::vector<int> rtts_ms{0, 50, 100, 200, 300};
+  std::vector<std::string> only;  ///< Flow ids (f1, f3, kill ...); empty: all.
+  bool is_json = false;           ///< One JSON object a flow and round-trip time on standard output, nothing else there.
+  std::string directory;          ///< Where settings, logs and recordings go; empty: out/lab under the working directory.
+  std::string program;            ///< The nearend program under test; empty: this one.
+};
+/// Exit code: 0 all passed or all skipped (loudly), 1 something failed, 2 an unknown flow.
+int run_flows(const FlowsOptions& options);
+/// Id and one line of words for each flow.
+std::vector<std::pair<std::string, std::string>> list_flows();
+
+/// `nearend lab app`: the lab's customer application. Serves `<directory>/<path>.xml` as TwiML and other files by their
+/// names, after thinking for a while; prints one line a request.
+struct AppOptions {
+  Endpoint listen{IpAddress::any(IpAddress::Family::v4), 80};
+  std::string directory = ".";
+  std::chrono::milliseconds thinking{0};
+};
+int run_app(const AppOptions& options);
+
+/// `nearend demo`: five regions, softphones with real audio, a table and out/demo/report.html.
+struct DemoOptions {
+  std::string directory = "out/demo";
+  std::string program;  ///< The nearend program; empty: this one.
+};
+int run_demo(const DemoOptions& options);
+
+}  // namespace nearend::lab
