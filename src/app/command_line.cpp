@@ -1,0 +1,118 @@
+#include "app/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <functional>
+
+#include "app/doctor.hpp"
+#include "app/lab_commands.hpp"
+#include "app/roles.hpp"
+
+namespace nearend::app {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr std::string_view kVersion = "0.1.0";
+
+int complain(const Error& error) {
+  fmt::print(stderr, "nearend: {}\n", error.text);
+  return kFailed;
+}
+
+template <class File>
+int run_file(const std::string& path, std::unique_ptr<Role> (*make)(Loaded<File>), bool is_check_only) {
+  auto loaded = load<File>(path);
+  if (!loaded) return complain(loaded.error());
+  if (is_check_only) {
+    fmt::print("{}: good\n", path);
+    return 0;
+  }
+  telemetry::configure_log(loaded->file.common.log.level, loaded->file.common.log.file);
+  auto role = make(std::move(*loaded));
+  return run_role(*role);
+}
+
+/// The options of one run; the subcommand that was given leaves what to do in `action`.
+struct Choice {
+  std::string config_path;
+  bool is_check_only = false;
+  UpSettings up;
+  std::string sample_role;
+  LabOptions lab;
+  std::function<int()> action;
+};
+
+template <class File>
+void add_role(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
+              std::unique_ptr<Role> (*make)(Loaded<File>)) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command
+      ->add_option("-c,--config", choice.config_path,
+                   "The role's file; `nearend config sample " + name + "` prints one")
+      ->required();
+  command->add_flag("--check", choice.is_check_only, "Read the file, say whether it is good, and stop");
+  command->callback([&choice, make] {
+    choice.action = [&choice, make] { return run_file<File>(choice.config_path, make, choice.is_check_only); };
+  });
+}
+
+void add_up(CLI::App& app, Choice& choice) {
+  CLI::App* command = app.add_subcommand("up", "A whole platform on loopback: call sip:ivr@127.0.0.1 with a softphone");
+  command->add_option("--sip-port", choice.up.sip_port, "UDP and TCP port for phones")->capture_default_str();
+  command->add_option("--app", choice.up.app_url, "URL of your TwiML; without it an embedded IVR answers");
+  command->add_option("--data", choice.up.data_directory,
+                      "Directory for store, journal and recordings (default: temporary)");
+  command->callback([&choice] { choice.action = [&choice] { return run_up(choice.up); }; });
+}
+
+void add_config(CLI::App& app, Choice& choice) {
+  CLI::App* command = app.add_subcommand("config", "Sample files and the manual of all keys");
+  command->require_subcommand(1);
+  CLI::App* sample = command->add_subcommand("sample", "Print a commented sample file");
+  sample->add_option("role", choice.sample_role, "gateway, router, policy, media or topology")->required();
+  sample->callback([&choice] {
+    choice.action = [&choice] {
+      auto text = sample_file(choice.sample_role);
+      if (!text) return complain(text.error());
+      fmt::print("{}", *text);
+      return 0;
+    };
+  });
+  command->add_subcommand("manual", "Print docs/configuration.md")->callback([&choice] {
+    choice.action = [] {
+      fmt::print("{}", manual());
+      return 0;
+    };
+  });
+}
+
+void add_doctor(CLI::App& app, Choice& choice) {
+  CLI::App* command = app.add_subcommand("doctor", "Say what is missing or unreachable, and what to do about it");
+  command->add_option("-c,--config", choice.config_path,
+                      "Also check what this role's file names (its kind is recognised)");
+  command->callback([&choice] { choice.action = [&choice] { return run_doctor(choice.config_path); }; });
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Nearend: a self-hosted, multi-region programmable voice platform.\n"
+      "Begin with `nearend up`, or with `nearend demo` for five regions on this machine."};
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  Choice choice;
+  add_up(app, choice);
+  add_role<GatewayFile>(app, choice, "gateway", "The edge of a region: providers, phones, media", make_gateway);
+  add_role<RouterFile>(app, choice, "router", "Runs the TwiML of calls, an ocean away if need be", make_router);
+  add_role<PolicyFile>(app, choice, "policy", "Answers which router, which gateway, which media resource", make_policy);
+  add_role<MediaFile>(app, choice, "media", "A media node apart from its gateway", make_media);
+  add_lab(app, choice.lab, choice.action);
+  add_config(app, choice);
+  add_doctor(app, choice);
+  CLI11_PARSE(app, argc, argv);
+  return choice.action();
+}
+
+}  // namespace nearend::app
