@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "lab/commands.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace nearend::app {
+
+/// Options of the lab's subcommands, as the command line fills them.
+struct LabOptions {
+  lab::FlowsOptions flows;
+  lab::AppOptions app;
+  lab::DemoOptions demo;
+  std::string rtts, only, listen;
+  int thinking_ms = 0;
+  bool is_list = false;
+};
+
+/// Adds `lab flows`, `lab app` and `demo`; what was chosen lands in `action`.
+void add_lab(CLI::App& app, LabOptions& options, std::function<int()>& action);
+
+}  // namespace nearend::app
