@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "script/script.hpp"
+
+namespace nearend::script {
+
+/// The part of a capsule that is the interpreter's: how many steps were made, and the request that was about to be
+/// sent.
+struct VerbState {
+  size_t steps = 0;
+  std::optional<Next> pending;
+};
+std::string verb_state_text(size_t steps, const Next* pending);
+/// Errors name the member. An empty text is the state of a call that has not begun.
+Result<VerbState> parse_verb_state(std::string_view text);
+
+/// Where an adopted call goes on, from its capsule.
+struct Position {
+  std::string document_url, document;
+  size_t verb = 0;
+  std::string verb_state;
+};
+
+}  // namespace nearend::script
