@@ -21,6 +21,7 @@ Connection::Connection(io::Loop& loop, const Transport::Limits& limits, Flow flo
       limits_(limits),
       flow_(flow),
       handlers_(std::move(handlers)),
+      framer_(limits.message_max),
       last_activity_(loop.now()),
       message_deadline_(loop),
       idle_(loop) {
@@ -54,50 +55,41 @@ void Connection::send(std::string message) {
 void Connection::on_data(std::string_view bytes) {
   if (is_closing_ || is_gone_) return;
   last_activity_ = loop_.now();
-  buffer_.append(bytes);
-  while (!is_gone_ && !is_closing_ && handle_piece()) {
+  framer_.append(bytes);
+  while (!is_gone_ && !is_closing_) {
+    const auto piece = framer_.next();
+    if (!piece) break;
+    deliver(*piece);
   }
   watch_deadline();
 }
 
-bool Connection::handle_piece() {
-  if (buffer_.empty()) return false;
-  const Frame frame = next_frame(buffer_, limits_.message_max);
-  switch (frame.state) {
-    case Frame::State::incomplete:
-      return false;
-    case Frame::State::keep_alive:
-      send("\r\n");
-      break;
-    case Frame::State::blank:
-      break;
-    case Frame::State::complete:
-      handlers_.on_message(*this, std::string_view(buffer_).substr(0, frame.length));
-      break;
-    case Frame::State::broken:
+void Connection::deliver(const StreamFramer::Piece& piece) {
+  switch (piece.kind) {
+    case StreamFramer::Kind::ping:
+      return send("\r\n");
+    case StreamFramer::Kind::message:
+      message_deadline_.stop();
+      return handlers_.on_message(*this, piece.text);
+    case StreamFramer::Kind::unframed:
       closed_for("framing").add();
-      if (frame.length > 0) handlers_.on_message(*this, std::string_view(buffer_).substr(0, frame.length));
-      close_soon();
-      return false;
+      handlers_.on_message(*this, piece.text);
+      return close_soon();
+    case StreamFramer::Kind::overlong:
+      closed_for("overlong").add();
+      return close_soon();
   }
-  buffer_.erase(0, frame.length);
-  if (buffer_.empty()) std::string().swap(buffer_);  // a connection that is silent keeps no buffer
-  return true;
-}
-
-bool Connection::is_inside_message() const {
-  return buffer_.find_first_not_of("\r\n") != std::string::npos;
 }
 
 void Connection::watch_deadline() {
-  if (!is_inside_message() || is_gone_ || is_closing_) return message_deadline_.stop();
+  if (!framer_.is_inside_message() || is_gone_ || is_closing_) return message_deadline_.stop();
   if (!message_deadline_.is_running()) message_deadline_.start(limits_.message_deadline, [this] { on_message_late(); });
 }
 
 void Connection::on_message_late() {
   closed_for("deadline").add();
   // A head without its whole body still gets its answer (RFC 4475 3.1.2.2).
-  if (buffer_.find("\r\n\r\n") != std::string::npos) handlers_.on_message(*this, buffer_);
+  if (framer_.rest().find("\r\n\r\n") != std::string_view::npos) handlers_.on_message(*this, framer_.rest());
   close_soon();
 }
 

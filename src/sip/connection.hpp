@@ -7,7 +7,7 @@
 
 #include "io/loop.hpp"
 #include "io/net.hpp"
-#include "sip/message.hpp"
+#include "sip/stream_framer.hpp"
 #include "sip/transport.hpp"
 
 namespace nearend::sip {
@@ -37,9 +37,7 @@ class Connection {
  private:
   io::Stream::Handlers stream_handlers();
   void on_data(std::string_view bytes);
-  /// Handles the first piece of `buffer_`; false until more bytes come.
-  bool handle_piece();
-  bool is_inside_message() const;
+  void deliver(const StreamFramer::Piece& piece);
   void watch_deadline();
   void on_message_late();
   void watch_idle();
@@ -50,7 +48,7 @@ class Connection {
   const Transport::Limits& limits_;
   Flow flow_;
   Handlers handlers_;
-  std::string buffer_;  // bytes not handed up yet
+  StreamFramer framer_;
   std::unique_ptr<io::TlsSettings> tls_;
   std::unique_ptr<io::Stream> stream_;
   io::Instant last_activity_;

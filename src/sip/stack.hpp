@@ -20,8 +20,9 @@
 
 namespace nearend::sip {
 
-/// A dialog (RFC 3261 section 12), from the INVITE that opens it to its end. A handle with a generation: one that outlived its
-/// dialog is refused, never followed. The numbers carry the shard, so that tags, branches and Contacts do too.
+/// A dialog (RFC 3261 section 12), from the INVITE that opens it to its end. A handle with a generation: one that
+/// outlived its dialog is refused, never followed. The numbers carry the shard, so that tags, branches and Contacts do
+/// too.
 enum class DialogId : uint64_t { none = 0 };
 
 /// A request received that waits for our final response. Same rules as DialogId.
@@ -43,29 +44,31 @@ struct Body {
 
 /// What to open a dialog with.
 struct InviteRequest {
-  std::string uri;                    ///< Request-URI, for example "sip:+15550100@192.0.2.7".
-  std::string from;                   ///< name-addr without tag, for example "\"Ann\" <sip:+15550199@gw.example>".
-  std::string to;                     ///< name-addr without tag; empty: <uri>.
-  std::string call_id;                ///< Empty: made by the stack.
-  std::vector<Target> targets;        ///< Where to send, tried in order (RFC 3263 4.3); empty: the URI is resolved.
-  std::string transport;              ///< "udp", "tcp", "tls", or empty: what the URI says.
-  Body body;                          ///< The offer; empty for a late offer.
+  std::string uri;              ///< Request-URI, for example "sip:+15550100@192.0.2.7".
+  std::string from;             ///< name-addr without tag, for example "\"Ann\" <sip:+15550199@gw.example>".
+  std::string to;               ///< name-addr without tag; empty: <uri>.
+  std::string call_id;          ///< Empty: made by the stack.
+  std::vector<Target> targets;  ///< Where to send, tried in order (RFC 3263 4.3); empty: the URI is resolved.
+  std::string transport;        ///< "udp", "tcp", "tls", or empty: what the URI says.
+  Body body;                    ///< The offer; empty for a late offer.
   ExtraHeaders headers;
   std::optional<Credentials> credentials;      ///< Answers 401 and 407 of this realm and host only (threat TH6).
   std::chrono::seconds session_expires{1800};  ///< RFC 4028; 0 turns session timers off.
+  std::chrono::milliseconds first_response_timeout{
+      0};  ///< Without any response (100 counts) from the last target: local 408. 0: Timer B.
   std::chrono::milliseconds answer_timeout{180000};  ///< From the first provisional to the final response; then CANCEL.
   int max_forwards = 70;
-  bool is_100rel_offered = true;      ///< Supported: 100rel (RFC 3262).
+  bool is_100rel_offered = true;  ///< Supported: 100rel (RFC 3262).
 };
 
 /// What happens on a dialog, in order. Given to Stack::Listener on the loop's thread.
 namespace event {
 
-/// A new dialog: an INVITE without a To tag, already checked (syntax, loops, merged requests, Require, overload) and, unless
-/// `auto_trying` is off, answered 100.
+/// A new dialog: an INVITE without a To tag, already checked (syntax, loops, merged requests, Require, overload) and,
+/// unless `auto_trying` is off, answered 100.
 struct Invited {
   Message request;
-  Flow flow;             ///< Where it came from and on which listener.
+  Flow flow;  ///< Where it came from and on which listener.
 };
 /// A provisional response 101-199 to our INVITE. Reliable ones have been PRACKed when they carried no offer.
 struct Progress {
@@ -73,18 +76,19 @@ struct Progress {
   Body body;
   Message response;
 };
-/// A 2xx to our INVITE or re-INVITE, already ACKed unless it carried an offer (late offer): then call Stack::acknowledge.
+/// A 2xx to our INVITE or re-INVITE, already ACKed unless it carried an offer (late offer): then call
+/// Stack::acknowledge.
 struct Accepted {
   Body body;
   Message response;
   bool is_ack_owed = false;
 };
-/// A final failure of our INVITE (the dialog is gone after this) or re-INVITE (the dialog stays, unless `is_dialog_over`).
-/// Local ends: 408 no answer or transport timeout, 503 transport failure, 487 after our cancel.
+/// A final failure of our INVITE (the dialog is gone after this) or re-INVITE (the dialog stays, unless
+/// `is_dialog_over`). Local ends: 408 no answer or transport timeout, 503 transport failure, 487 after our cancel.
 struct Refused {
   int status = 0;
   std::string reason;
-  Message response;       ///< Empty message when the failure was local.
+  Message response;  ///< Empty message when the failure was local.
   bool is_dialog_over = true;
   bool is_local = false;
 };
@@ -96,10 +100,11 @@ struct Acknowledged {
 struct NotAcknowledged {};
 /// The peer cancelled its INVITE before we answered it; 487 and 200 have been sent; the dialog is over.
 struct Cancelled {
-  std::string reason;     ///< Value of the Reason header, if any.
+  std::string reason;  ///< Value of the Reason header, if any.
 };
-/// A request in the dialog that waits for Stack::respond: re-INVITE, UPDATE, INFO, NOTIFY, REFER, MESSAGE, PRACK with a body.
-/// A re-INVITE or UPDATE without a body that only refreshes the session is answered by the stack and not reported.
+/// A request in the dialog that waits for Stack::respond: re-INVITE, UPDATE, INFO, NOTIFY, REFER, MESSAGE, PRACK with a
+/// body. A re-INVITE or UPDATE without a body that only refreshes the session is answered by the stack and not
+/// reported.
 struct Requested {
   ServerTransactionId transaction = ServerTransactionId::none;
   Method method = Method::info;
@@ -109,18 +114,19 @@ struct Requested {
 /// The final response to a request we sent in the dialog with Stack::request.
 struct Responded {
   Method method = Method::info;
-  uint64_t cookie = 0;    ///< What Stack::request returned.
+  uint64_t cookie = 0;  ///< What Stack::request returned.
   int status = 0;
   Body body;
-  Message response;       ///< Empty message when the failure was local (408, 503).
+  Message response;  ///< Empty message when the failure was local (408, 503).
 };
 /// The peer ended the dialog; 200 has been sent. Also after a failed session refresh (then `is_local`).
 struct Ended {
-  std::string reason;     ///< Value of the Reason header, if any.
-  Message request;        ///< The BYE; empty when local.
+  std::string reason;  ///< Value of the Reason header, if any.
+  Message request;     ///< The BYE; empty when local.
   bool is_local = false;
 };
-/// Our BYE was answered or given up; the dialog's memory is released after this event, which is always the last.
+/// The end, whatever ended it: our BYE was answered or given up, or nothing was left to send. The dialog's memory is
+/// released after this event, which is always the last.
 struct Released {
   bool is_answered = false;
 };
@@ -128,8 +134,8 @@ struct Released {
 }  // namespace event
 
 using DialogEvent = std::variant<event::Invited, event::Progress, event::Accepted, event::Refused, event::Acknowledged,
-                                 event::NotAcknowledged, event::Cancelled, event::Requested, event::Responded, event::Ended,
-                                 event::Released>;
+                                 event::NotAcknowledged, event::Cancelled, event::Requested, event::Responded,
+                                 event::Ended, event::Released>;
 
 /// Figures of a confirmed dialog that outlive a process: what the gateway's journal keeps.
 struct DialogFacts {
@@ -145,9 +151,12 @@ struct StackSettings {
   uint8_t shard = 0;
   std::chrono::milliseconds t1{500}, t2{4000}, t4{5000};
   std::chrono::seconds min_session_expires{90};
+  std::chrono::seconds session_expires{
+      1800};  ///< What we answer to an INVITE that supports timers but names no interval.
   size_t transactions_max = 200'000;
   size_t dialogs_max = 100'000;
-  size_t pending_invites_max = 4'000;        ///< Above it new INVITEs are shed with 503 and Retry-After; in-dialog requests never.
+  size_t pending_invites_max =
+      4'000;  ///< Above it new INVITEs are shed with 503 and Retry-After; in-dialog requests never.
   size_t pending_invites_per_source_max = 4'000;
   std::vector<std::string> supported{"100rel", "timer", "replaces"};
   std::vector<std::string> require_understood{"100rel", "timer"};  ///< Option tags accepted in Require.
@@ -155,11 +164,11 @@ struct StackSettings {
   bool auto_trying = true;
 };
 
-/// The user agent core over transactions and transports: client and server of RFC 3261, 3262 (PRACK), 3311 (UPDATE), 3581, 4028,
-/// 5393. Sans-IO apart from io::Loop and Transport, so it runs under the simulator. One loop, one thread.
-/// The core handles retransmission, forked and late 2xx (ACK and BYE), CANCEL races, glare (491 and the back-off of 14.1 for
-/// re-INVITE and UPDATE: a request that met 491 is sent again by the stack; the listener sees only the last outcome), and
-/// serialises re-INVITEs per dialog.
+/// The user agent core over transactions and transports: client and server of RFC 3261, 3262 (PRACK), 3311 (UPDATE),
+/// 3581, 4028, 5393. Sans-IO apart from io::Loop and Transport, so it runs under the simulator. One loop, one thread.
+/// The core handles retransmission, forked and late 2xx (ACK and BYE), CANCEL races, glare (491 and the back-off
+/// of 14.1 for re-INVITE and UPDATE: a request that met 491 is sent again by the stack; the listener sees only the last
+/// outcome), and serialises re-INVITEs per dialog.
 class Stack {
  public:
   /// Told what happens. A call may use the stack, but must not destroy it.
@@ -167,11 +176,13 @@ class Stack {
    public:
     virtual ~Listener() = default;
     virtual void on_dialog_event(DialogId dialog, DialogEvent event) = 0;
-    /// A request outside any dialog other than INVITE, CANCEL, ACK (OPTIONS, REGISTER, NOTIFY, MESSAGE...). Answer with respond().
+    /// A request outside any dialog other than INVITE, CANCEL, ACK (OPTIONS, REGISTER, NOTIFY, MESSAGE...). Answer with
+    /// respond().
     virtual void on_request(ServerTransactionId transaction, Message request, const Flow& flow) = 0;
   };
 
-  Stack(io::Loop& loop, Transport& transport, StackSettings settings, Listener& listener);
+  /// `dns` resolves Request-URIs of INVITEs without targets (RFC 3263); without it they must be numeric.
+  Stack(io::Loop& loop, Transport& transport, StackSettings settings, Listener& listener, io::Dns* dns = nullptr);
   ~Stack();
   Stack(const Stack&) = delete;
 
@@ -191,7 +202,8 @@ class Stack {
   Result<void> acknowledge(DialogId dialog, Body answer);
   /// Queues a re-INVITE; the outcome is Accepted or Refused{is_dialog_over=false}.
   Result<void> reinvite(DialogId dialog, Body offer, ExtraHeaders headers = {});
-  /// Sends UPDATE, INFO, NOTIFY, OPTIONS, MESSAGE, REFER in the dialog; the outcome is Responded with the cookie returned here.
+  /// Sends UPDATE, INFO, NOTIFY, OPTIONS, MESSAGE, REFER in the dialog; the outcome is Responded with the cookie
+  /// returned here.
   Result<uint64_t> request(DialogId dialog, Method method, Body body = {}, ExtraHeaders headers = {});
   /// Answers a Requested or an out-of-dialog request; also a re-INVITE (then Acknowledged follows).
   Result<void> respond(ServerTransactionId transaction, int status, Body body = {}, ExtraHeaders headers = {},
@@ -202,7 +214,8 @@ class Stack {
   /// One request outside a dialog; the reply is the final response, or a local 408 or 503.
   using ResponseHandler = std::move_only_function<void(int status, const Message& response)>;
   Result<void> send_request(Method method, std::string uri, std::string from, std::vector<Target> targets, Body body,
-                            ExtraHeaders headers, ResponseHandler on_response, std::optional<Credentials> credentials = {});
+                            ExtraHeaders headers, ResponseHandler on_response,
+                            std::optional<Credentials> credentials = {});
 
   std::optional<DialogFacts> facts(DialogId dialog) const;
   /// The peer's address of this dialog's last message, for logs and admission.

@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <ranges>
+
+#include "base/text.hpp"
+#include "sip/core.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace nearend::sip {
+namespace {
+
+constexpr std::string_view kContentTypes = "application/sdp";
+
+telemetry::Counter& rejected(int status) {
+  return telemetry::counter("sip_requests_rejected_total", fmt::format("status=\"{}\"", status));
+}
+
+Flow back_to(const Via& via, const Flow& origin) {
+  Flow flow = origin;
+  if (origin.protocol == Protocol::udp && !via.wants_rport()) flow.peer.port = via.port.value_or(5060);
+  return flow;
+}
+
+}  // namespace
+
+void Stack::Core::reply_stateless(const Message& request, const Flow& reply_to, int status, const ExtraHeaders& headers,
+                                  std::string_view reason) {
+  if (request.method() == Method::ack) return;
+  rejected(status).add();
+  // The same tag for the same request, since it may come again (8.2.7).
+  const uint64_t hash =
+      std::hash<std::string_view>{}(request.header(HeaderId::via)) ^ std::hash<std::string_view>{}(request.call_id());
+  Message response = make_response(request, status, reason, make_tag({0, hash}));
+  (void)add_all(response, headers);
+  transport_.send(reply_to, response.serialize());
+}
+
+void Stack::Core::reject_malformed(ParseOutcome outcome, const Via& via, const Flow& flow) {
+  const Problem& problem = *outcome.problem;
+  reply_stateless(outcome.message, back_to(via, flow), problem.status, {}, problem.reason);
+}
+
+/// What every new request has to pass (8.2.1 to 8.2.3). False when it has been answered.
+bool Stack::Core::admit(ServerTransaction& transaction) {
+  const Message& request = transaction.request();
+  const auto refuse_with = [&](int status, const ExtraHeaders& headers = {}, std::string_view reason = {}) {
+    rejected(status).add();
+    reply(transaction, status, headers, reason);
+    return false;
+  };
+  if (request.method() == Method::other) return refuse_with(501);
+  const auto uri = request.parsed_request_uri();
+  if (!uri) return refuse_with(400, {}, "Request-URI malformed");
+  if (uri->scheme == Uri::Scheme::other) return refuse_with(416);
+  if (request.to_tag().empty()) {
+    if (is_looped(request)) return refuse_with(482, {}, "Loop Detected");
+    if (!transactions_.note_merge(transaction)) return refuse_with(482, {}, "Merged Request");
+  }
+  std::string unsupported;
+  for (const auto& tag : request.option_tags(HeaderId::require))
+    if (std::ranges::find(settings_.require_understood, tag) == settings_.require_understood.end())
+      unsupported += (unsupported.empty() ? "" : ", ") + tag;
+  if (!unsupported.empty()) return refuse_with(420, {{"Unsupported", unsupported}});
+  if (request.has(HeaderId::content_encoding) &&
+      !equal_ignoring_case(request.header(HeaderId::content_encoding), "identity"))
+    return refuse_with(415, {{"Accept-Encoding", "identity"}});
+  return request.method() != Method::invite || admit_invite(transaction);
+}
+
+bool Stack::Core::admit_invite(ServerTransaction& transaction) {
+  const Message& request = transaction.request();
+  const auto refuse_with = [&](int status, const ExtraHeaders& headers = {}, std::string_view reason = {}) {
+    rejected(status).add();
+    reply(transaction, status, headers, reason);
+    return false;
+  };
+  const bool is_new = request.to_tag().empty();
+  // We pass calls on, so we keep to the limit of those who do (RFC 3261 16.3).
+  if (is_new && request.max_forwards() == 0u) return refuse_with(483);
+  const auto contact = request.contact();
+  if (!contact || contact->is_wildcard) return refuse_with(400, {}, "Contact missing or malformed");
+  const std::string type = request.content_type();
+  if (!request.body().empty() && type != kContentTypes)
+    return refuse_with(415, {{"Accept", std::string(kContentTypes)}});
+  if (!is_new) return true;  // its interval is checked where its dialog is known
+  if (const auto least = too_small_interval(request)) return refuse_with(422, {{"Min-SE", std::to_string(*least)}});
+  return true;
+}
+
+/// A request of ours that came back unchanged: one of its Via fields has a branch that we made for the same
+/// Request-URI, Call-ID, From tag and CSeq (RFC 5393 4.2). One that was retargeted on its way is another call.
+bool Stack::Core::is_looped(const Message& request) const {
+  const auto vias = request.vias();
+  if (!vias || vias->size() < 2) return false;
+  const uint32_t hash = Transactions::loop_hash(request);
+  return std::ranges::any_of(*vias | std::views::drop(1), [&](const Via& via) {
+    const auto branch = parse_branch(via.branch());
+    return branch && branch->loop_hash == hash;
+  });
+}
+
+}  // namespace nearend::sip

@@ -1,0 +1,78 @@
+#include "sip/dialog.hpp"
+
+#include <algorithm>
+
+namespace nearend::sip {
+namespace {
+
+template <DialogAlarm which>
+Alarm alarm_of(Alarms& alarms, Dialog& dialog) {
+  return Alarm::calls<&Dialog::ring<which>>(alarms, dialog);
+}
+
+/// The URI within a name-addr or addr-spec, as text.
+std::string uri_text(std::string_view name_addr) {
+  const auto parsed = parse_name_addr(name_addr);
+  return parsed ? parsed->uri.to_string() : std::string(name_addr);
+}
+
+bool is_loose(std::string_view route) {
+  const auto parsed = parse_name_addr(route);
+  return parsed && parsed->uri.is_loose_route();
+}
+
+}  // namespace
+
+DialogPath DialogPath::of_response(const Message& response) {
+  DialogPath path;
+  path.call_id = response.call_id();
+  path.local = response.header(HeaderId::from);
+  path.remote = response.header(HeaderId::to);
+  if (const auto contact = response.contact(); contact && !contact->is_wildcard)
+    path.remote_target = contact->uri.to_string();
+  const auto recorded = response.values(HeaderId::record_route);
+  path.route_set.assign(recorded.rbegin(), recorded.rend());
+  return path;
+}
+
+Result<Message> DialogPath::compose(Method method, uint32_t cseq, int max_forwards) const {
+  const bool is_strict = !route_set.empty() && !is_loose(route_set.front());
+  auto made = Message::request(method, is_strict ? uri_text(route_set.front()) : remote_target);
+  if (!made) return pass(made);
+  Message& request = *made;
+  (void)request.add(HeaderId::max_forwards, std::to_string(max_forwards));
+  for (const auto& route : route_set)
+    if (!is_strict || &route != &route_set.front()) (void)request.add(HeaderId::route, route);
+  if (is_strict) (void)request.add(HeaderId::route, "<" + remote_target + ">");
+  if (auto added = request.add(HeaderId::from, local); !added) return pass(added);
+  if (auto added = request.add(HeaderId::to, remote); !added) return pass(added);
+  if (auto added = request.add(HeaderId::call_id, call_id); !added) return pass(added);
+  (void)request.add(HeaderId::cseq, fmt::format("{} {}", cseq, to_string(method)));
+  return made;
+}
+
+OutgoingInvite::OutgoingInvite(Alarms& alarms, Dialog& dialog, InviteRequest what)
+    : request(std::move(what)),
+      answer_timeout(alarm_of<DialogAlarm::answer_late>(alarms, dialog)),
+      failover(alarm_of<DialogAlarm::target_silent>(alarms, dialog)) {}
+
+OutgoingInvite::Fork* OutgoingInvite::find_fork(std::string_view tag) {
+  const auto found = std::ranges::find(forks, tag, &Fork::tag);
+  return found == forks.end() ? nullptr : &*found;
+}
+
+IncomingInvite::IncomingInvite(Alarms& alarms, Dialog& dialog)
+    : repeat(alarm_of<DialogAlarm::repeat_1xx>(alarms, dialog)),
+      prack_late(alarm_of<DialogAlarm::prack_late>(alarms, dialog)) {}
+
+AwaitedAck::AwaitedAck(Alarms& alarms, Dialog& dialog)
+    : repeat(alarm_of<DialogAlarm::repeat_2xx>(alarms, dialog)),
+      late(alarm_of<DialogAlarm::ack_late>(alarms, dialog)) {}
+
+Changes::Changes(Alarms& alarms, Dialog& dialog) : backoff(alarm_of<DialogAlarm::glare_over>(alarms, dialog)) {}
+
+SessionTimer::SessionTimer(Alarms& alarms, Dialog& dialog)
+    : refresh(alarm_of<DialogAlarm::refresh_due>(alarms, dialog)),
+      expiry(alarm_of<DialogAlarm::session_over>(alarms, dialog)) {}
+
+}  // namespace nearend::sip
