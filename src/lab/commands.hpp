@@ -8,14 +8,14 @@
 
 namespace nearend::lab {
 
-/// `nearend lab flows`: end-to-end flows with real processes and phones, each at each round-trip time between gateway and
-/// router.
+/// `nearend lab flows`: end-to-end flows with real processes and phones, each at each round-trip time between gateway
+/// and router.
 struct FlowsOptions {
   std::vector<int> rtts_ms{0, 50, 100, 200, 300};
   std::vector<std::string> only;  ///< Flow ids (f1, f3, kill ...); empty: all.
-  bool is_json = false;           ///< One JSON object a flow and round-trip time on standard output, nothing else there.
-  std::string directory;          ///< Where settings, logs and recordings go; empty: out/lab under the working directory.
-  std::string program;            ///< The nearend program under test; empty: this one.
+  bool is_json = false;   ///< One JSON object a flow and round-trip time on standard output, nothing else there.
+  std::string directory;  ///< Where settings, logs and recordings go; empty: out/lab under the working directory.
+  std::string program;    ///< The nearend program under test; empty: this one.
 };
 /// Exit code: 0 all passed or all skipped (loudly), 1 something failed, 2 an unknown flow.
 int run_flows(const FlowsOptions& options);

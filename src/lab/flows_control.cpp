@@ -1,0 +1,136 @@
+#include <algorithm>
+
+#include "lab/flow.hpp"
+
+namespace nearend::lab {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kTalkPackets = 50;
+constexpr int kPromptPackets = 20;
+constexpr auto kRtpTimeout = 3s;
+
+std::string document(std::string_view attributes) {
+  return fmt::format("<Response><Dial timeout=\"20\"{}><Number>{}</Number></Dial><Play>prompt.wav</Play></Response>",
+                     attributes, kCalleeNumber);
+}
+
+bool begin_talk(FlowRun& run) {
+  if (!run.dial()) return false;
+  if (!run.expect(run.callee.wait_talking(10s), "the callee did not answer")) return false;
+  return run.talk(kTalkPackets);
+}
+
+bool has_header_action(const CallTrace& trace, std::string_view method, std::string_view action) {
+  return std::ranges::any_of(trace.sip, [&](const SipSeen& seen) {
+    return seen.method() == method && seen.is_request() && seen.header("Action").starts_with(action);
+  });
+}
+
+void star(FlowRun& run, bool is_by_peer_gateway) {
+  if (!begin_talk(run)) return;
+  run.caller.press('*');
+  run.expect(run.callee.wait_ended(5s), "the callee was not hung up after the star");
+  run.hear_prompt(kPromptPackets);
+  run.expect(run.caller.wait_ended(8s), "the caller's call did not end with the document");
+  const CallTrace trace = run.trace();
+  if (is_by_peer_gateway) {
+    run.expect(has_header_action(trace, "NOTIFY", "star"), "the gateways did not pass the star to each other");
+  } else {
+    run.expect(has_header_action(trace, "INVITE", "hangup"), "no re-INVITE asked the router to hang the other side up");
+  }
+  const SipSeen* bye = find_request(trace, "BYE", trace.sites.x2, trace.sites.callee);
+  run.expect(bye != nullptr, "no BYE went to the callee");
+  run.check_ears(trace, kTalkPackets - 5);
+}
+
+void star_by_router(FlowRun& run) {
+  star(run, false);
+}
+void star_by_peer(FlowRun& run) {
+  star(run, true);
+}
+
+bool says_timeout(const SipSeen* bye) {
+  return bye != nullptr && bye->header("Reason").find("cause=408") != std::string_view::npos;
+}
+
+void caller_silent(FlowRun& run) {
+  if (!begin_talk(run)) return;
+  run.caller.exact()->fall_silent(true);
+  const auto limit = kRtpTimeout + 4s;
+  run.expect(run.caller.wait_ended(limit), "the silent caller was not hung up");
+  run.expect(run.callee.wait_ended(3s), "the callee was not hung up with the silent caller");
+  const CallTrace trace = run.trace();
+  run.expect(says_timeout(find_request(trace, "BYE", trace.sites.x1, trace.sites.caller)),
+             "the BYE to the caller names no timeout in its Reason");
+}
+
+void callee_silent(FlowRun& run) {
+  if (!begin_talk(run)) return;
+  run.callee.exact()->fall_silent(true);
+  const auto limit = kRtpTimeout + 4s;
+  run.expect(run.callee.wait_ended(limit), "the silent callee was not hung up");
+  run.hear_prompt(kPromptPackets);
+  run.expect(run.caller.wait_ended(8s), "the caller's call did not end with the document");
+  const CallTrace trace = run.trace();
+  run.expect(says_timeout(find_request(trace, "BYE", trace.sites.x2, trace.sites.callee)),
+             "the BYE to the callee names no timeout in its Reason");
+}
+
+// Gateway and router both bring the caller's media back when the callee is gone; their re-INVITEs cross.
+void glare(FlowRun& run) {
+  if (!begin_talk(run)) return;
+  run.callee.hangup();
+  run.hear_prompt(kPromptPackets);
+  run.expect(run.caller.wait_ended(8s), "the caller's call did not end with the document");
+  const CallTrace trace = run.trace();
+  const auto anchors = [&](SiteId from, SiteId to) {
+    return std::ranges::count_if(trace.sip, [&](const SipSeen& seen) {
+      return seen.from == from && seen.to == to && seen.is_request() && seen.method() == "INVITE" &&
+             (seen.header("Action").starts_with("anchor") || seen.header("Action").starts_with("bridge"));
+    });
+  };
+  run.metrics["anchors_by_gateway"] = static_cast<double>(anchors(trace.sites.x1, trace.sites.router));
+  run.metrics["anchors_by_router"] = static_cast<double>(anchors(trace.sites.router, trace.sites.x1));
+  const auto refused = std::ranges::count_if(trace.sip, [](const SipSeen& seen) { return seen.status() == 491; });
+  run.metrics["crossed_491"] = static_cast<double>(refused);
+  run.expect(run.metrics["anchors_by_gateway"] > 0, "the gateway did not re-anchor the caller");
+  run.check_ears(trace, kTalkPackets - 5);
+}
+
+Flow control_flow(std::string id, std::string title, PlatformPlan plan, std::string_view attributes,
+                  void (*run)(FlowRun&)) {
+  Flow flow{.id = std::move(id),
+            .title = std::move(title),
+            .plan = std::move(plan),
+            .documents = {{"start", document(attributes)}}};
+  flow.callee.ring = 600ms;
+  flow.run = run;
+  return flow;
+}
+
+}  // namespace
+
+std::vector<Flow> control_flows() {
+  std::vector<Flow> out;
+  out.push_back(control_flow("f5a", "star hangs the callee up, by way of the router", two_regions(),
+                             " hangupOnStar=\"true\"", star_by_router));
+  out.push_back(control_flow("f5b", "star hangs the callee up, by way of the callee's gateway", two_regions(),
+                             " hangupOnStar=\"true\"", star_by_peer));
+  out.back().plan.star = "peer_gateway";
+  out.push_back(control_flow("f6a", "the caller falls silent: both are hung up", one_region(), "", caller_silent));
+  out.back().plan.rtp_timeout = "3s";
+  out.push_back(control_flow("f6b", "the callee falls silent: he is hung up, the caller's document goes on",
+                             one_region(), "", callee_silent));
+  out.back().plan.rtp_timeout = "3s";
+  out.push_back(control_flow("glare", "gateway and router both bring the media back, and their requests cross",
+                             one_region(), "", glare));
+  out.back().plan.regions[0].features = {"bridge", "hangup-on-star"};
+  out.back().plan.regions[0].capabilities = {"bridge"};
+  out.back().plan.has_continuations = false;
+  return out;
+}
+
+}  // namespace nearend::lab

@@ -1,0 +1,113 @@
+#include <algorithm>
+
+#include "lab/flow.hpp"
+
+namespace nearend::lab {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kTalkPackets = 75;  // 1.5 s each way
+constexpr size_t kTalkFrames = 60;
+
+const std::string kDial = "<Response><Dial timeout=\"20\"><Number>" + kCalleeNumber + "</Number></Dial></Response>";
+
+// Headline figures of a talk: M1 (later, against the run at T = 0), M3, M4, M6 and packets between the regions.
+void measure_talk(FlowRun& run, const CallTrace& trace, double answer_slope) {
+  const SipSeen* bye = find_request(trace, "BYE", trace.sites.callee, trace.sites.x2);
+  if (bye == nullptr) bye = find_request(trace, "BYE", trace.sites.caller, trace.sites.x1);
+  const SipSeen* answer = find_response(trace, 200, "INVITE", trace.sites.callee, trace.sites.x2);
+  if (!run.expect(bye != nullptr && answer != nullptr, "the tap has not seen answer and BYE")) return;
+  const int64_t begin = answer->entered_ns + static_cast<int64_t>((run.rtt_ms + 200) * 1e6);
+  const int64_t end = bye->entered_ns - 200'000'000;
+  const Delivery to_callee = delivery(trace, true, begin, end);
+  const Delivery to_caller = delivery(trace, false, begin, end);
+  run.metrics["m2e_ms"] = std::max(to_callee.median_ms(), to_caller.median_ms());
+  run.metrics["lost"] = static_cast<double>(to_callee.lost + to_caller.lost);
+  run.metrics["doubled"] = static_cast<double>(to_callee.doubled + to_caller.doubled);
+  run.expect(to_callee.lost + to_caller.lost == 0, "speech was lost in the talk");
+  run.at_most("m3_ms", answer_to_media_ms(trace, Platform::kAccessMs, Platform::kAccessMs),
+              run.limit_at(answer_slope, 10) + (trace.sites.x1 == trace.sites.x2 ? 0 : Platform::kEdgeToEdgeMs));
+  if (answer_slope < 0.5) run.at_most("m4_packets", clipped_packets(trace), 1);
+  run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
+}
+
+void measure_set_up(FlowRun& run, const CallTrace& trace) {
+  const SipSeen* in = find_request(trace, "INVITE", trace.sites.caller, trace.sites.x1);
+  const SipSeen* out = find_request(trace, "INVITE", trace.sites.x2, trace.sites.callee);
+  if (!run.expect(in != nullptr && out != nullptr, "the callee was not called")) return;
+  const double w = application_ms(trace, in->left_ns, out->entered_ns);
+  run.metrics["w_ms"] = w;
+  const double detour = trace.sites.x1 == trace.sites.x2 ? 0 : 2;  // the two gateways' regions are equally far from H
+  run.at_most("m6_ms", set_up_ms(trace), run.limit_at(1.05, 15) + w + detour);
+}
+
+void talk_and_hang_up(FlowRun& run) {
+  if (!run.dial()) return;
+  if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
+  run.talk(kTalkPackets);
+  run.callee.hangup();
+  run.expect(run.caller.wait_ended(5s), "the caller's call did not end after the callee hung up");
+}
+
+void number_to_number(FlowRun& run) {
+  talk_and_hang_up(run);
+  const CallTrace trace = run.trace();
+  measure_set_up(run, trace);
+  if (run.callee.exact() != nullptr) {
+    measure_talk(run, trace, 0.02);
+  } else {
+    run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
+  }
+  run.check_ears(trace, kTalkFrames);
+}
+
+void router_asked(FlowRun& run) {
+  talk_and_hang_up(run);
+  const CallTrace trace = run.trace();
+  measure_talk(run, trace, 1.05);
+  run.check_ears(trace, kTalkFrames);
+}
+
+void with_video(FlowRun& run) {
+  talk_and_hang_up(run);
+  const CallTrace trace = run.trace();
+  run.check_ears(trace, kTalkFrames);
+  const auto pictures = [](std::vector<RtpSeen> packets) {
+    std::erase_if(packets, [](const RtpSeen& packet) { return packet.payload.size() < 500; });
+    return packets;
+  };
+  const auto seen_by_callee = pictures(rtp_between(trace.packets, trace.sites.x2, trace.sites.callee));
+  const auto seen_by_caller = pictures(rtp_between(trace.packets, trace.sites.x1, trace.sites.caller));
+  run.metrics["video_to_callee"] = static_cast<double>(seen_by_callee.size());
+  run.metrics["video_to_caller"] = static_cast<double>(seen_by_caller.size());
+  run.expect(seen_by_callee.size() >= kTalkFrames, "the callee got no video");
+  run.expect(seen_by_caller.size() >= kTalkFrames, "the caller got no video");
+  run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
+}
+
+Flow dial_flow(std::string id, std::string title, PlatformPlan plan) {
+  Flow flow{.id = std::move(id), .title = std::move(title), .plan = std::move(plan), .documents = {{"start", kDial}}};
+  flow.callee.ring = 900ms;  // longer than the 1.5 T that arming needs
+  flow.run = number_to_number;
+  return flow;
+}
+
+}  // namespace
+
+std::vector<Flow> talk_flows() {
+  std::vector<Flow> out;
+  out.push_back(dial_flow("f1", "number to number in one region, bridge armed while ringing (C5)", one_region()));
+  out.back().has_real_phones = true;
+  out.push_back(dial_flow("f1ask", "the same with the router asked at the answer (C3)", one_region()));
+  out.back().plan.has_arming = false;
+  out.back().run = router_asked;
+  out.push_back(dial_flow("f1x", "number to number across two edge regions", two_regions()));
+  out.back().has_real_phones = true;
+  out.push_back(dial_flow("f2", "a call with a video line, relayed", one_region()));
+  out.back().caller.has_video = out.back().callee.has_video = true;
+  out.back().run = with_video;
+  return out;
+}
+
+}  // namespace nearend::lab

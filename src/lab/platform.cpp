@@ -1,0 +1,128 @@
+#include "lab/platform.hpp"
+
+#include <algorithm>
+
+namespace nearend::lab {
+namespace {
+
+constexpr std::chrono::milliseconds kStartLimit{10'000};
+
+Path one_way(double ms) {
+  return {.delay = nanoseconds(static_cast<int64_t>(ms * 1e6))};
+}
+
+}  // namespace
+
+Platform::~Platform() {
+  for (auto& [name, process] : processes_) process.stop();
+}
+
+Result<std::unique_ptr<Platform>> Platform::start(PlatformPlan plan, const std::string& program,
+                                                  const std::filesystem::path& directory, RolesWanted wanted) {
+  std::unique_ptr<Platform> made(new Platform);
+  made->plan_ = std::move(plan);
+  made->directory_ = std::filesystem::absolute(directory);
+  std::filesystem::create_directories(made->directory_ / "app");
+  if (auto done = made->make_sites(); !done) return pass(done);
+  if (auto done = write_role_files(made->plan_, made->directory_); !done) return pass(done);
+  if (wanted.routers) {
+    if (auto done = made->start_app(program); !done) return pass(done);
+  }
+  for (const RegionPlan& region : made->plan_.regions) {
+    if (wanted.policies && made->plan_.has_policy) {
+      if (auto done = made->start_role(program, region, "policy", kPolicyPort, false); !done) return pass(done);
+    }
+    if (wanted.routers && region.has_router) {
+      if (auto done = made->start_role(program, region, "router", kLinkPort + 1, false); !done) return pass(done);
+    }
+    if (auto done = made->start_role(program, region, "gateway", kSipPort, true); !done) return pass(done);
+  }
+  return made;
+}
+
+Result<void> Platform::make_sites() {
+  std::vector<std::pair<std::string, IpAddress*>> wanted;
+  for (auto& region : plan_.regions) wanted.emplace_back(region.name, &region.address);
+  for (auto& access : plan_.accesses) wanted.emplace_back(access.name, &access.address);
+  wanted.emplace_back("app", &plan_.app);
+  for (const auto& [name, address] : wanted) {
+    const auto site = wan_.add_site(name);
+    if (!site) return fail(site.error().kind, "site {}: {}", name, site.error().text);
+    sites_[name] = *site;
+    *address = wan_.address(*site);
+  }
+  for (const AccessPlan& access : plan_.accesses) {
+    wan_.set_paths(site(access.name), site(access.region), one_way(kAccessMs));
+  }
+  for (const RegionPlan& a : plan_.regions) {
+    wan_.set_paths(site(a.name), site("app"), one_way(kAppMs));
+    for (const RegionPlan& b : plan_.regions) {
+      if (a.name != b.name) wan_.set_paths(site(a.name), site(b.name), one_way(kEdgeToEdgeMs));
+    }
+  }
+  wan_.add_tap(capture_);
+  return wan_.start();
+}
+
+Result<void> Platform::start_app(const std::string& program) {
+  const Endpoint listen{plan_.app, kAppPort};
+  auto process = Process::start(
+      wan_.net(site("app")),
+      {.name = "app",
+       .arguments = {program, "lab", "app", "--listen", listen.to_string(), "--dir", (directory_ / "app").string()},
+       .directory = directory_,
+       .environment = {}});
+  if (!process) return pass(process);
+  auto& kept = processes_["app"] = std::move(*process);
+  return kept.wait_for_tcp(kAppPort, kStartLimit);
+}
+
+Result<void> Platform::start_role(const std::string& program, const RegionPlan& region, const std::string& role,
+                                  uint16_t port, bool is_udp) {
+  const std::string name = fmt::format("{}-{}", region.name, role);
+  auto process = Process::start(wan_.net(site(region.name)),
+                                {.name = name,
+                                 .arguments = {program, role, "--config", (directory_ / (name + ".toml")).string()},
+                                 .directory = directory_,
+                                 .environment = {}});
+  if (!process) return pass(process);
+  auto& kept = processes_[name] = std::move(*process);
+  return is_udp ? kept.wait_for_udp(port, kStartLimit) : kept.wait_for_tcp(port, kStartLimit);
+}
+
+void Platform::set_rtt(const std::string& a, const std::string& b, double rtt_ms) {
+  wan_.set_paths(site(a), site(b), one_way(rtt_ms / 2));
+}
+
+void Platform::set_core_rtt(double rtt_ms) {
+  for (const RegionPlan& edge : plan_.regions) {
+    for (const RegionPlan& core : plan_.regions) {
+      if (!edge.has_router && core.has_router) set_rtt(edge.name, core.name, rtt_ms);
+    }
+  }
+}
+
+std::string Platform::casualties() {
+  for (auto& [name, process] : processes_) {
+    if (!process.is_running())
+      return fmt::format("{} has ended; {} says:\n{}", name, process.log().string(), last_lines(process.log(), 12));
+  }
+  return {};
+}
+
+const RegionPlan& Platform::region_of(const std::string& access) const {
+  const auto plan = std::ranges::find(plan_.accesses, access, &AccessPlan::name);
+  return *std::ranges::find(plan_.regions, plan->region, &RegionPlan::name);
+}
+
+CallSites Platform::call_sites(const std::string& caller, const std::string& callee) const {
+  const auto router = std::ranges::find(plan_.regions, true, &RegionPlan::has_router);
+  return {.caller = site(caller),
+          .callee = site(callee),
+          .x1 = site(region_of(caller).name),
+          .x2 = site(region_of(callee).name),
+          .router = router == plan_.regions.end() ? site("app") : site(router->name),
+          .app = site("app")};
+}
+
+}  // namespace nearend::lab

@@ -1,0 +1,170 @@
+#include "lab/topology_files.hpp"
+
+#include <fstream>
+
+namespace nearend::lab {
+namespace {
+
+constexpr std::string_view kLinkKey = "the lab's peers know this";
+
+std::string quoted(const std::vector<std::string>& words) {
+  std::string out = "[";
+  for (const auto& word : words) out += fmt::format("{}\"{}\"", out.size() > 1 ? ", " : "", word);
+  return out + "]";
+}
+
+std::string link_uri(const IpAddress& address) {
+  return fmt::format("sip:{}:{};transport=tcp", address.to_string(), kLinkPort);
+}
+std::string events_url(const IpAddress& address) {
+  return fmt::format("http://{}:{}/v1/call-events", address.to_string(), kHttpPort);
+}
+
+std::vector<std::string> prefixes_of(const PlatformPlan& plan, const RegionPlan& region) {
+  std::vector<std::string> out;
+  for (const AccessPlan& access : plan.accesses) {
+    if (access.region == region.name) out.push_back(access.prefix);
+  }
+  return out;
+}
+
+std::string topology_file(const PlatformPlan& plan) {
+  std::string out;
+  for (const RegionPlan& region : plan.regions) {
+    out += fmt::format(
+        "[[gateway]]\nname = \"{}-gw\"\nregion = \"{}\"\nlink_uri = \"{}\"\nfeatures = {}\nprefixes = {}\n\n",
+        region.name, region.zone, link_uri(region.address), quoted(region.features), quoted(prefixes_of(plan, region)));
+  }
+  for (const RegionPlan& region : plan.regions) {
+    if (!region.has_router) continue;
+    // A router shares its site's address with the gateway there, so it has the next port.
+    out += fmt::format(
+        "[[router]]\nname = \"{0}-router\"\nregion = \"{1}\"\nlink_uri = \"sip:{2}:{3};transport=tcp\"\n"
+        "events_url = \"{4}\"\n\n",
+        region.name, region.zone, region.address.to_string(), kLinkPort + 1, events_url(region.address));
+  }
+  for (const auto& rtt : plan.rtts)
+    out += fmt::format("[[rtt]]\na = \"{}\"\nb = \"{}\"\nms = {:.1f}\n\n", rtt.a, rtt.b, rtt.ms);
+  return out;
+}
+
+std::string common(const PlatformPlan& plan, const RegionPlan& region) {
+  std::string out = "topology = \"topology.toml\"\n";
+  out += fmt::format("{{listen}}[policy]\nurl = \"{}\"\n\n[log]\nlevel = \"debug\"\n\n",
+                     plan.has_policy ? fmt::format("http://{}:{}", region.address.to_string(), kPolicyPort) : "");
+  return out;
+}
+
+std::string with_listen(std::string text, const std::string& listen) {
+  const std::string_view mark = "{listen}";
+  return text.replace(text.find(mark), mark.size(), listen);
+}
+
+std::string media(const RegionPlan& region, const std::filesystem::path& directory, std::string_view role,
+                  int port_first) {
+  return fmt::format(
+      "[media]\nouter_address = \"{0}\"\ninner_address = \"{0}\"\nport_first = {1}\nport_last = {2}\ncapabilities = "
+      "{3}\n"
+      "recordings_directory = \"{4}\"\nmay_reach_internal = true\n\n",
+      region.address.to_string(), port_first, port_first + 3999, quoted(region.capabilities),
+      (directory / fmt::format("{}-{}-recordings", region.name, role)).string());
+}
+
+std::string link_peers(const PlatformPlan& plan) {
+  std::vector<std::string> out;
+  for (const RegionPlan& region : plan.regions) out.push_back(region.address.to_string() + "/32");
+  return quoted(out);
+}
+
+std::string gateway_providers(const PlatformPlan& plan, const RegionPlan& region) {
+  std::string out;
+  for (const AccessPlan& access : plan.accesses) {
+    if (access.region != region.name) continue;
+    out += fmt::format(
+        "[[gateway.provider]]\nname = \"{0}\"\naddresses = [\"{1}/32\"]\nprefixes = [\"{2}\"]\n"
+        "options_ping = \"0s\"\ncan_direct = {3}\n[[gateway.provider.target]]\nhost = \"{1}\"\nport = {4}\n\n",
+        access.name, access.address.to_string(), access.prefix, access.can_direct, kSipPort);
+  }
+  return out;
+}
+
+std::string gateway_numbers(const PlatformPlan& plan) {
+  std::string out;
+  for (const NumberPlan& number : plan.numbers) {
+    out += fmt::format("[[gateway.number]]\nvalue = \"{}\"\naccount_sid = \"{}\"\n", number.number, kAccountSid);
+    if (!number.forward_to.empty()) out += fmt::format("kind = \"forward\"\nforward_to = \"{}\"\n", number.forward_to);
+    out += "\n";
+  }
+  return out;
+}
+
+std::string gateway_file(const PlatformPlan& plan, const RegionPlan& region, const std::filesystem::path& directory) {
+  const std::string address = region.address.to_string();
+  std::string out =
+      with_listen(common(plan, region), fmt::format("http_listen = \"{}:{}\"\n\n", address, kHttpPort - 1));
+  out += media(region, directory, "gateway", 20000);
+  out += fmt::format(
+      "[gateway]\nname = \"{0}-gw\"\nregion = \"{1}\"\nlink_peers = {2}\nlink_key = \"{3}\"\nfeatures = {4}\n"
+      "journal_path = \"{5}\"\nrtp_timeout = \"{6}\"\nreanchor = \"{7}\"\nstar = \"{8}\"\n\n",
+      region.name, region.zone, link_peers(plan), kLinkKey, quoted(region.features),
+      (directory / fmt::format("{}-journal", region.name)).string(), plan.rtp_timeout, plan.gateway_reanchor,
+      plan.star);
+  for (const std::string_view protocol : {"udp", "tcp"}) {
+    out += fmt::format("[[gateway.listen]]\nprotocol = \"{}\"\nlocal = \"{}:{}\"\n\n", protocol, address, kSipPort);
+  }
+  out += fmt::format("[[gateway.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, kLinkPort);
+  return out + gateway_providers(plan, region) + gateway_numbers(plan);
+}
+
+std::string router_file(const PlatformPlan& plan, const RegionPlan& region, const std::filesystem::path& directory) {
+  const std::string address = region.address.to_string();
+  std::string out = with_listen(common(plan, region), "\n");
+  // The router's own media node has everything: it is where a verb runs that the edge cannot.
+  RegionPlan whole = region;
+  whole.capabilities = RegionPlan().capabilities;
+  out += media(whole, directory, "router", 25000);
+  out += fmt::format(
+      "[router]\nname = \"{0}-router\"\nregion = \"{1}\"\nlink_peers = {2}\nlink_key = \"{3}\"\nhttp_listen = "
+      "\"{4}:{5}\"\n"
+      "store_path = \"{6}\"\nmay_reach_internal = true\npublic_url = \"http://{4}:{5}\"\nplan = \"{7}\"\narming = {8}\n"
+      "continuations = {9}\ndirect = {10}\nreanchor = \"{11}\"\n\n",
+      region.name, region.zone, link_peers(plan), kLinkKey, address, kHttpPort,
+      (directory / fmt::format("{}-store.sqlite", region.name)).string(), plan.plan, plan.has_arming,
+      plan.has_continuations, plan.is_direct, plan.router_reanchor);
+  out += fmt::format("[[router.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, kLinkPort + 1);
+  out += fmt::format("[[router.account]]\nsid = \"{}\"\nauth_token = \"lab-secret\"\nname = \"lab\"\n\n", kAccountSid);
+  for (const NumberPlan& number : plan.numbers) {
+    if (number.document.empty()) continue;
+    out += fmt::format("[[router.number]]\nnumber = \"{}\"\naccount_sid = \"{}\"\nvoice_url = \"http://{}:{}/{}\"\n\n",
+                       number.number, kAccountSid, plan.app.to_string(), kAppPort, number.document);
+  }
+  return out;
+}
+
+std::string policy_file(const RegionPlan& region) {
+  return fmt::format("topology = \"topology.toml\"\n\n[policy_server]\nname = \"{}-policy\"\nlisten = \"{}:{}\"\n",
+                     region.name, region.address.to_string(), kPolicyPort);
+}
+
+Result<void> write_text(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out(file);
+  out << text;
+  if (!out.flush()) return fail(Error::Kind::internal, "{} cannot be written", file.string());
+  return {};
+}
+
+}  // namespace
+
+Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::path& directory) {
+  if (auto done = write_text(directory / "topology.toml", topology_file(plan)); !done) return done;
+  for (const RegionPlan& region : plan.regions) {
+    const auto file = [&](std::string_view role) { return directory / fmt::format("{}-{}.toml", region.name, role); };
+    if (auto done = write_text(file("gateway"), gateway_file(plan, region, directory)); !done) return done;
+    if (auto done = write_text(file("policy"), policy_file(region)); !done) return done;
+    if (!region.has_router) continue;
+    if (auto done = write_text(file("router"), router_file(plan, region, directory)); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace nearend::lab

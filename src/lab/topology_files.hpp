@@ -1,0 +1,75 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+
+namespace nearend::lab {
+
+/// One region: always a gateway and a policy server, a router where it is a core.
+struct RegionPlan {
+  std::string name;  ///< "eu"; also its site in the lab's network.
+  std::string zone;  ///< "eu/de1"
+  bool has_router = false;
+  std::vector<std::string> features{"bridge", "play", "local-tts", "record", "collect", "hangup-on-star", "video"};
+  std::vector<std::string> capabilities{"bridge", "play", "tts", "record",
+                                        "collect"};  ///< Of its gateway's media node.
+  IpAddress address;                                 ///< Filled in by Platform.
+};
+
+/// One access network: a provider of a region's gateway, and where phones live.
+struct AccessPlan {
+  std::string name;    ///< "caller"; also its site.
+  std::string region;  ///< Whose gateway it is attached to.
+  std::string prefix;  ///< The numbers that are reached through it.
+  bool can_direct = false;
+  IpAddress address;  ///< Filled in by Platform.
+};
+
+/// A number of the platform: TwiML at a path of the application server, or bridged by the gateway.
+struct NumberPlan {
+  std::string number;
+  std::string document;    ///< Path of its TwiML.
+  std::string forward_to;  ///< Instead of a document.
+};
+
+/// All that one run of the platform is made of.
+struct PlatformPlan {
+  std::vector<RegionPlan> regions;
+  std::vector<AccessPlan> accesses;
+  std::vector<NumberPlan> numbers;
+  struct Rtt {
+    std::string a, b;  ///< Zones.
+    double ms = 0;
+  };
+  std::vector<Rtt> rtts;  ///< What the topology file says; the network itself is set by the flow.
+  IpAddress app;          ///< Filled in by Platform.
+
+  std::string rtp_timeout = "60s";
+  std::string gateway_reanchor = "both";  ///< router, gateway or both
+  std::string router_reanchor = "router";
+  std::string star = "router";  ///< router or peer_gateway
+  std::string plan = "local";   ///< local, remote or trombone
+  bool has_arming = true;
+  bool has_continuations = true;
+  bool is_direct = false;
+  bool has_policy = true;
+};
+
+constexpr uint16_t kSipPort = 5060;
+constexpr uint16_t kLinkPort = 5070;
+constexpr uint16_t kHttpPort = 8080;
+constexpr uint16_t kPolicyPort = 8090;
+constexpr uint16_t kAppPort = 80;
+
+/// The files that `nearend gateway|router|policy --config` of each region read, under `directory`: topology.toml and
+/// `<region>-<role>.toml`. The one place in the lab that knows their keys.
+Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::path& directory);
+
+/// Ids that the files use.
+inline constexpr std::string_view kAccountSid = "AC000000000000000000000000000001ab";
+
+}  // namespace nearend::lab
