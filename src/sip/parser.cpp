@@ -59,8 +59,19 @@ class MessageReader {
       }
     }
     position_ = end + 2;
+    blank_line_breaks(begin, end);
     line = text().substr(begin, end - begin);
     return !line.empty();
+  }
+
+  /// A CR or LF alone ends no line for us, but may for others (threat TH10): refused, and never written again.
+  void blank_line_breaks(size_t begin, size_t end) {
+    const auto last = message_.text_.begin() + static_cast<std::ptrdiff_t>(end);
+    for (auto at = message_.text_.begin() + static_cast<std::ptrdiff_t>(begin); at != last; ++at) {
+      if (*at != '\r' && *at != '\n') continue;
+      *at = ' ';
+      note(400, "CR or LF alone");
+    }
   }
 
   void read_start_line() {
@@ -151,9 +162,7 @@ class MessageReader {
   /// Controls other than tab may stand only behind a backslash, in quoted text.
   static bool has_bare_control(std::string_view value) {
     for (size_t i = 0; i < value.size(); ++i)
-      if (scan::is_control(value[i]) && value[i] != '\t' &&
-          (i == 0 || value[i - 1] != '\\' || value[i] == '\r' || value[i] == '\n'))
-        return true;
+      if (scan::is_control(value[i]) && value[i] != '\t' && (i == 0 || value[i - 1] != '\\')) return true;
     return false;
   }
 
