@@ -20,7 +20,7 @@ struct Number {
   std::string number, sid, account_sid;
   std::string voice_url, voice_method = "POST", fallback_url, fallback_method = "POST";
   std::string status_callback, status_callback_method = "POST";
-  std::string forward_to;   ///< Set: the gateway bridges to it without any router.
+  std::string forward_to;  ///< Set: the gateway bridges to it without any router.
 };
 struct Call {
   std::string sid, parent_sid, account_sid, from, to, direction, status;
@@ -28,17 +28,18 @@ struct Call {
   int64_t duration_s = 0;
   std::string end_reason;
 };
-/// A billing or timeline event. `id` is unique: storing one again changes nothing (at-least-once shipping, invariants I4, I5).
+/// A billing or timeline event. `id` is unique: storing one again changes nothing (at-least-once shipping, invariants
+/// I4, I5).
 struct CallEvent {
   std::string id, call_sid, account_sid, leg, kind, gateway;
   int64_t at_ms = 0;
-  std::string detail;       ///< JSON object.
+  std::string detail;  ///< JSON object.
 };
 /// A call's capsule: the newest epoch wins, an older one is refused.
 struct Capsule {
   std::string call_sid, owner;
   uint64_t epoch = 0;
-  std::string content;      ///< JSON.
+  std::string content;  ///< JSON.
 };
 
 /// Durable data. SQLite today (WAL, one writer thread, group commit); PostgreSQL is to join behind the same calls.
@@ -53,7 +54,7 @@ class Store {
   virtual Task<Result<void>> put_call(Call call) = 0;
   virtual Task<Result<std::optional<Call>>> call(std::string account_sid, std::string sid) = 0;
   virtual Task<Result<std::vector<Call>>> calls(std::string account_sid, size_t limit) = 0;
-  virtual Task<Result<size_t>> put_events(std::vector<CallEvent> events) = 0;   ///< How many were new.
+  virtual Task<Result<size_t>> put_events(std::vector<CallEvent> events) = 0;  ///< How many were new.
   virtual Task<Result<std::vector<CallEvent>>> events(std::string account_sid, std::string call_sid) = 0;
 };
 
@@ -61,7 +62,7 @@ class Store {
 class LiveState {
  public:
   virtual ~LiveState() = default;
-  virtual Task<Result<void>> put_capsule(Capsule capsule) = 0;       ///< Error::Kind::refused when a newer epoch is there.
+  virtual Task<Result<void>> put_capsule(Capsule capsule) = 0;  ///< Error::Kind::refused when a newer epoch is there.
   virtual Task<Result<std::optional<Capsule>>> capsule(std::string call_sid) = 0;
   virtual Task<Result<void>> drop_capsule(std::string call_sid) = 0;
 };
