@@ -22,7 +22,7 @@ void Stack::Core::on_new_invite(ServerTransaction& transaction) {
   if (const auto cseq = request.cseq()) dialog.remote_cseq = cseq->number;
   dialog.flow = transaction.origin();
   note_peer(dialog, request);
-  dialog.incoming = std::make_unique<IncomingInvite>(transactions_.alarms(), dialog);
+  dialog.incoming = std::make_unique<IncomingInvite>(loop_, dialog);
   dialog.incoming->transaction = transaction.number();
   dialog.incoming->is_100rel_required = request.has_option_tag(HeaderId::require, "100rel");
   dialog.incoming->is_100rel_supported = request.has_option_tag(HeaderId::supported, "100rel");
@@ -103,7 +103,7 @@ void Stack::Core::send_answer(Dialog& dialog, IncomingInvite::Answer answer) {
 }
 
 void Stack::Core::await_ack(Dialog& dialog, const Message& response, const Flow& flow, bool has_offer) {
-  dialog.awaited_ack = std::make_unique<AwaitedAck>(transactions_.alarms(), dialog);
+  dialog.awaited_ack = std::make_unique<AwaitedAck>(loop_, dialog);
   AwaitedAck& awaited = *dialog.awaited_ack;
   if (const auto cseq = response.cseq()) awaited.cseq = cseq->number;
   awaited.has_offer = has_offer;

@@ -65,7 +65,7 @@ Result<DialogId> Stack::Core::invite(InviteRequest request) {
   }
   if (request.credentials)
     dialog.authentication = std::make_unique<Authentication>(Authentication{std::move(*request.credentials), {}});
-  dialog.outgoing = std::make_unique<OutgoingInvite>(transactions_.alarms(), dialog, std::move(request));
+  dialog.outgoing = std::make_unique<OutgoingInvite>(loop_, dialog, std::move(request));
   dialog.outgoing->session_expires = static_cast<uint32_t>(dialog.outgoing->request.session_expires.count());
   if (dialog.outgoing->request.targets.empty()) {
     if (auto started = start_resolving(dialog); !started) {

@@ -26,7 +26,7 @@ Result<void> Stack::Core::reinvite(DialogId id, Body offer, ExtraHeaders headers
 }
 
 void Stack::Core::queue_change(Dialog& dialog, Changes::Change change) {
-  if (!dialog.changes) dialog.changes = std::make_unique<Changes>(transactions_.alarms(), dialog);
+  if (!dialog.changes) dialog.changes = std::make_unique<Changes>(loop_, dialog);
   dialog.changes->queue.push_back(std::move(change));
   pump(dialog);
 }

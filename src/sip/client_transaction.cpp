@@ -15,8 +15,8 @@ ClientTransaction::ClientTransaction(TransactionContext& context, uint64_t numbe
       method_(request.method()),
       flow_(flow),
       request_(std::move(request)),
-      retransmit_(Alarm::calls<&ClientTransaction::on_retransmit>(context.alarms, *this)),
-      timeout_(Alarm::calls<&ClientTransaction::on_timeout>(context.alarms, *this)) {
+      retransmit_(Alarm::calls<&ClientTransaction::on_retransmit>(context.loop, *this)),
+      timeout_(Alarm::calls<&ClientTransaction::on_timeout>(context.loop, *this)) {
   if (const auto cseq = request_.cseq()) cseq_ = cseq->number;
 }
 

@@ -6,8 +6,8 @@ namespace nearend::sip {
 namespace {
 
 template <DialogAlarm which>
-Alarm alarm_of(Alarms& alarms, Dialog& dialog) {
-  return Alarm::calls<&Dialog::ring<which>>(alarms, dialog);
+Alarm alarm_of(io::Loop& loop, Dialog& dialog) {
+  return Alarm::calls<&Dialog::ring<which>>(loop, dialog);
 }
 
 /// The URI within a name-addr or addr-spec, as text.
@@ -51,28 +51,28 @@ Result<Message> DialogPath::compose(Method method, uint32_t cseq, int max_forwar
   return made;
 }
 
-OutgoingInvite::OutgoingInvite(Alarms& alarms, Dialog& dialog, InviteRequest what)
+OutgoingInvite::OutgoingInvite(io::Loop& loop, Dialog& dialog, InviteRequest what)
     : request(std::move(what)),
-      answer_timeout(alarm_of<DialogAlarm::answer_late>(alarms, dialog)),
-      failover(alarm_of<DialogAlarm::target_silent>(alarms, dialog)) {}
+      answer_timeout(alarm_of<DialogAlarm::answer_late>(loop, dialog)),
+      failover(alarm_of<DialogAlarm::target_silent>(loop, dialog)) {}
 
 OutgoingInvite::Fork* OutgoingInvite::find_fork(std::string_view tag) {
   const auto found = std::ranges::find(forks, tag, &Fork::tag);
   return found == forks.end() ? nullptr : &*found;
 }
 
-IncomingInvite::IncomingInvite(Alarms& alarms, Dialog& dialog)
-    : repeat(alarm_of<DialogAlarm::repeat_1xx>(alarms, dialog)),
-      prack_late(alarm_of<DialogAlarm::prack_late>(alarms, dialog)) {}
+IncomingInvite::IncomingInvite(io::Loop& loop, Dialog& dialog)
+    : repeat(alarm_of<DialogAlarm::repeat_1xx>(loop, dialog)),
+      prack_late(alarm_of<DialogAlarm::prack_late>(loop, dialog)) {}
 
-AwaitedAck::AwaitedAck(Alarms& alarms, Dialog& dialog)
-    : repeat(alarm_of<DialogAlarm::repeat_2xx>(alarms, dialog)),
-      late(alarm_of<DialogAlarm::ack_late>(alarms, dialog)) {}
+AwaitedAck::AwaitedAck(io::Loop& loop, Dialog& dialog)
+    : repeat(alarm_of<DialogAlarm::repeat_2xx>(loop, dialog)),
+      late(alarm_of<DialogAlarm::ack_late>(loop, dialog)) {}
 
-Changes::Changes(Alarms& alarms, Dialog& dialog) : backoff(alarm_of<DialogAlarm::glare_over>(alarms, dialog)) {}
+Changes::Changes(io::Loop& loop, Dialog& dialog) : backoff(alarm_of<DialogAlarm::glare_over>(loop, dialog)) {}
 
-SessionTimer::SessionTimer(Alarms& alarms, Dialog& dialog)
-    : refresh(alarm_of<DialogAlarm::refresh_due>(alarms, dialog)),
-      expiry(alarm_of<DialogAlarm::session_over>(alarms, dialog)) {}
+SessionTimer::SessionTimer(io::Loop& loop, Dialog& dialog)
+    : refresh(alarm_of<DialogAlarm::refresh_due>(loop, dialog)),
+      expiry(alarm_of<DialogAlarm::session_over>(loop, dialog)) {}
 
 }  // namespace nearend::sip

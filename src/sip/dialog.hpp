@@ -60,7 +60,7 @@ struct OutgoingInvite {
     uint32_t rseq = 0;
     std::string tag;
   };
-  OutgoingInvite(Alarms& alarms, Dialog& dialog, InviteRequest what);
+  OutgoingInvite(io::Loop& loop, Dialog& dialog, InviteRequest what);
   Fork* find_fork(std::string_view tag);
 
   InviteRequest request;
@@ -91,7 +91,7 @@ struct IncomingInvite {
     Body body;
     ExtraHeaders headers;
   };
-  IncomingInvite(Alarms& alarms, Dialog& dialog);
+  IncomingInvite(io::Loop& loop, Dialog& dialog);
 
   uint64_t transaction = 0;
   bool is_100rel_required = false;
@@ -109,7 +109,7 @@ struct IncomingInvite {
 
 /// Our 2xx to an INVITE until its ACK (RFC 3261 13.3.1.4).
 struct AwaitedAck {
-  AwaitedAck(Alarms& alarms, Dialog& dialog);
+  AwaitedAck(io::Loop& loop, Dialog& dialog);
   uint32_t cseq = 0;
   bool has_offer = false;  ///< Our 2xx carried the offer: the ACK carries the answer.
   std::string wire;
@@ -129,7 +129,7 @@ struct Changes {
     int glares = 0;
     bool is_refresh = false;  ///< Made by the session timer, not told to the listener.
   };
-  Changes(Alarms& alarms, Dialog& dialog);
+  Changes(io::Loop& loop, Dialog& dialog);
   std::deque<Change> queue;  ///< The front is being sent while `transaction` is set.
   uint64_t transaction = 0;
   Alarm backoff;
@@ -137,7 +137,7 @@ struct Changes {
 
 /// RFC 4028, once agreed on.
 struct SessionTimer {
-  SessionTimer(Alarms& alarms, Dialog& dialog);
+  SessionTimer(io::Loop& loop, Dialog& dialog);
   uint32_t seconds = 0;
   bool is_refresher = false;  ///< We refresh.
   std::string sdp;            ///< Our last description, where the peer wants a re-INVITE for refreshing.

@@ -14,8 +14,8 @@ ServerTransaction::ServerTransaction(TransactionContext& context, uint64_t numbe
       request_(std::move(request)),
       origin_(origin),
       reply_to_(reply_to),
-      retransmit_(Alarm::calls<&ServerTransaction::on_retransmit>(context.alarms, *this)),
-      timeout_(Alarm::calls<&ServerTransaction::on_timeout>(context.alarms, *this)) {}
+      retransmit_(Alarm::calls<&ServerTransaction::on_retransmit>(context.loop, *this)),
+      timeout_(Alarm::calls<&ServerTransaction::on_timeout>(context.loop, *this)) {}
 
 void ServerTransaction::respond(const Message& response) {
   if (is_answered()) return;

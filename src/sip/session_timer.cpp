@@ -43,7 +43,7 @@ void Stack::Core::agree_as_callee(Dialog& dialog, const Message& request, Messag
 }
 
 void Stack::Core::set_session_timer(Dialog& dialog, uint32_t seconds, bool is_refresher, std::string_view sdp) {
-  if (!dialog.session) dialog.session = std::make_unique<SessionTimer>(transactions_.alarms(), dialog);
+  if (!dialog.session) dialog.session = std::make_unique<SessionTimer>(loop_, dialog);
   SessionTimer& session = *dialog.session;
   session.seconds = seconds;
   session.is_refresher = is_refresher;

@@ -41,7 +41,7 @@ class TransactionUser {
 
 /// What the transactions of one stack share.
 struct TransactionContext {
-  Alarms& alarms;
+  io::Loop& loop;
   Transport& transport;
   const StackSettings& settings;
   TransactionUser& user;

@@ -21,8 +21,7 @@ Transactions::Transactions(io::Loop& loop, Transport& transport, const StackSett
       transport_(transport),
       settings_(settings),
       user_(user),
-      alarms_(loop),
-      context_{alarms_, transport, settings, user, this},
+      context_{loop, transport, settings, user, this},
       clients_(settings.shard),
       servers_(settings.shard),
       merge_seed_(loop.random()) {}

@@ -47,8 +47,6 @@ class Transactions {
   void bury();
   size_t size() const { return clients_.size() + servers_.size(); }
 
-  Alarms& alarms() { return alarms_; }
-  io::Loop& loop() { return loop_; }
   /// What a request is, for loop detection: Request-URI, Call-ID, From tag and CSeq.
   static uint32_t loop_hash(const Message& request);
 
@@ -60,7 +58,6 @@ class Transactions {
   Transport& transport_;
   const StackSettings& settings_;
   TransactionUser& user_;
-  Alarms alarms_;
   TransactionContext context_;
   SlotTable<ClientTransaction> clients_;
   SlotTable<ServerTransaction> servers_;

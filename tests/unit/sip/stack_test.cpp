@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "test_agents.hpp"
+#include "unit/sip/test_agents.hpp"
 
 using namespace nearend;
 using namespace nearend::sip;
@@ -33,7 +33,7 @@ TEST_CASE("a call is set up, talked on and torn down over UDP and over TCP") {
 
 TEST_CASE("1000 calls are set up over a network that loses 5 %, doubles 2 % and reorders 5 %") {
   World world(42);
-  world.net.impairment = {.loss = 0.05, .duplication = 0.02, .reordering = 0.05, .delay = 10ms};
+  world.sim.paths().set_default_quality({.loss = 0.05, .duplicate = 0.02, .reorder = 0.05});
   Agent ann(world, "192.0.2.1:5060"), bob(world, "192.0.2.2:5060");
   bob.answer_all();
   size_t accepted = 0, refused = 0, invited = 0, released = 0;

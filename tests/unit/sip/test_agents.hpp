@@ -2,26 +2,44 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "fake_world.hpp"
+#include "sim/world.hpp"
 #include "sip/stack.hpp"
 
 namespace nearend::sip::test {
 
 using namespace std::chrono_literals;
 
-inline Endpoint at(std::string_view text) { return *parse_endpoint(text); }
-inline Body sdp(std::string text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n") { return {"application/sdp", std::move(text)}; }
+inline Endpoint at(std::string_view text) {
+  return *parse_endpoint(text);
+}
+inline Body sdp(std::string text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n") {
+  return {"application/sdp", std::move(text)};
+}
 
+/// The simulated world, one machine for each address that a test names, 1 ms apart.
 struct World {
-  explicit World(uint64_t seed = 1) : loop(seed), net(loop) {}
-  FakeLoop loop;
-  FakeNet net;
-  void run(io::Duration length) { loop.run(length); }
+  explicit World(uint64_t seed = 1) : sim(seed) { sim.paths().set_rtt("lab", "lab", 2ms); }
+  sim::Host& host(const Endpoint& endpoint) {
+    sim::Host*& host = hosts[endpoint.address];
+    if (!host) host = &sim.add_host(endpoint.address.to_string(), "lab", {endpoint.address});
+    return *host;
+  }
+  void run(io::Duration length) { sim.run_for(length); }
+  /// Loses the datagrams for which `is_lost` says so.
+  void lose(std::function<bool(const Endpoint& from, const Endpoint& to, std::string_view text)> is_lost) {
+    sim.network().set_fault([is_lost = std::move(is_lost)](const sim::PacketSeen& packet) {
+      const std::string_view text(reinterpret_cast<const char*>(packet.bytes.data()), packet.bytes.size());
+      return sim::Fate{.is_lost = is_lost(packet.from, packet.to, text)};
+    });
+  }
+  sim::World sim;
+  std::map<IpAddress, sim::Host*> hosts;
 };
 
 /// A stack with its transport that writes down what it is told.
@@ -33,9 +51,10 @@ class Agent final : public Stack::Listener {
   };
   Agent(World& world, std::string_view address, StackSettings settings = {}, io::Dns* dns = nullptr,
         Transport::Limits limits = {})
-      : transport(world.loop, world.net, limits),
-        endpoint(at(address)),
-        stack(world.loop, transport, settings, *this, dns) {
+      : endpoint(at(address)),
+        host(world.host(endpoint)),
+        transport(host.loop(), host.net(), limits),
+        stack(host.loop(), transport, settings, *this, dns) {
     (void)transport.listen({.protocol = Protocol::udp, .local = endpoint, .tag = 1});
     (void)transport.listen({.protocol = Protocol::tcp, .local = endpoint, .tag = 2});
   }
@@ -61,11 +80,13 @@ class Agent final : public Stack::Listener {
   }
   template <class Event>
   size_t count() const {
-    return static_cast<size_t>(std::ranges::count_if(told, [](const Told& t) { return std::holds_alternative<Event>(t.event); }));
+    return static_cast<size_t>(
+        std::ranges::count_if(told, [](const Told& t) { return std::holds_alternative<Event>(t.event); }));
   }
   template <class Event>
   const Event& last() const {
-    const auto found = std::find_if(told.rbegin(), told.rend(), [](const Told& t) { return std::holds_alternative<Event>(t.event); });
+    const auto found =
+        std::find_if(told.rbegin(), told.rend(), [](const Told& t) { return std::holds_alternative<Event>(t.event); });
     if (found == told.rend()) {
       static const Event nothing{};
       return nothing;
@@ -74,7 +95,8 @@ class Agent final : public Stack::Listener {
   }
   template <class Event>
   DialogId dialog_of() const {
-    const auto found = std::find_if(told.rbegin(), told.rend(), [](const Told& t) { return std::holds_alternative<Event>(t.event); });
+    const auto found =
+        std::find_if(told.rbegin(), told.rend(), [](const Told& t) { return std::holds_alternative<Event>(t.event); });
     return found == told.rend() ? DialogId::none : found->dialog;
   }
   /// Answers every INVITE with 180 and 200, every other request with 200.
@@ -89,8 +111,9 @@ class Agent final : public Stack::Listener {
     };
   }
 
-  Transport transport;
   Endpoint endpoint;
+  sim::Host& host;
+  Transport transport;
   Stack stack;
   std::function<void(DialogId, DialogEvent&)> on_event;
   std::function<void(ServerTransactionId, const Message&, const Flow&)> on_outside;
@@ -102,7 +125,7 @@ class Agent final : public Stack::Listener {
 class RawPeer {
  public:
   RawPeer(World& world, std::string_view address) {
-    auto opened = world.net.open_udp(at(address), [this](const Endpoint& from, io::Bytes bytes) {
+    auto opened = world.host(at(address)).net().open_udp(at(address), [this](const Endpoint& from, io::Bytes bytes) {
       heard_from = from;
       heard.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
       if (on_message) on_message(heard.back());
@@ -114,11 +137,13 @@ class RawPeer {
   }
   /// Responses and requests whose first line begins so.
   size_t count(std::string_view first_line) const {
-    return static_cast<size_t>(std::ranges::count_if(heard, [&](const std::string& text) { return text.starts_with(first_line); }));
+    return static_cast<size_t>(
+        std::ranges::count_if(heard, [&](const std::string& text) { return text.starts_with(first_line); }));
   }
   const std::string& last(std::string_view first_line) const {
     static const std::string nothing;
-    const auto found = std::find_if(heard.rbegin(), heard.rend(), [&](const std::string& text) { return text.starts_with(first_line); });
+    const auto found = std::find_if(heard.rbegin(), heard.rend(),
+                                    [&](const std::string& text) { return text.starts_with(first_line); });
     return found == heard.rend() ? nothing : *found;
   }
   Message last_message(std::string_view first_line) const { return parse_message(last(first_line)).message; }
@@ -153,7 +178,8 @@ struct RawRequest {
   std::string body;
   std::string text() const {
     std::string all = fmt::format(
-        "{0} {1} SIP/2.0\r\nVia: SIP/2.0/UDP {2};branch={3};rport\r\nMax-Forwards: 70\r\nFrom: <sip:raw@{2}>;tag=rawtag\r\n"
+        "{0} {1} SIP/2.0\r\nVia: SIP/2.0/UDP {2};branch={3};rport\r\nMax-Forwards: 70\r\nFrom: "
+        "<sip:raw@{2}>;tag=rawtag\r\n"
         "To: <{1}>{4}\r\nCall-ID: {5}\r\nCSeq: {6} {0}\r\nContact: <sip:raw@{2}>\r\n{7}",
         method, uri, from, branch, to_tag.empty() ? "" : ";tag=" + to_tag, call_id, cseq, extra);
     if (!body.empty()) all += "Content-Type: application/sdp\r\n";
