@@ -1,0 +1,201 @@
+#include "router/party.hpp"
+
+#include <algorithm>
+
+#include "telemetry/metrics.hpp"
+
+namespace nearend::router {
+
+Party::Party(Tools& tools, std::unique_ptr<LinkLeg> leg, PlanNote note)
+    : tools_(tools), leg_(std::move(leg)), note_(std::move(note)), scope_(tools.loop()) {
+  leg_->set_handler([this](LegEvent event) { on_event(std::move(event)); });
+}
+
+void Party::set_prompt_advice(bool is_local, std::string reason) {
+  is_prompt_local_ = is_local;
+  prompt_reason_ = std::move(reason);
+}
+
+void Party::on_event(LegEvent event) {
+  if (std::holds_alternative<leg_event::Over>(event) || std::holds_alternative<leg_event::Failed>(event)) {
+    if (anchor_) {
+      anchor_->stop_jobs();  // What was recorded up to here is told before the anchor goes.
+      scope_.spawn(let_go(std::exchange(anchor_, nullptr)));
+    }
+    if (offer_) offer_->set(false);
+    if (over_) over_->set(true);
+  }
+  const LinkLeg::EventHandler observer = observer_;
+  if (observer) observer(event);
+  if (owner_) owner_(event);
+  // After the observer, which has put the leg adrift where a Dial ended by this.
+  if (const auto* hangup = std::get_if<leg_event::HangupPeer>(&event)) scope_.spawn(answer_offer(hangup->transaction));
+  if (const auto* offered = std::get_if<leg_event::AnchorOffered>(&event))
+    scope_.spawn(answer_offer(offered->transaction));
+}
+
+Task<void> Party::wait_over(io::Instant until) {
+  if (leg_->is_over()) co_return;
+  const io::Reply<bool> over(tools_.loop());
+  over_ = over;
+  (void)co_await over.wait(until);
+  over_.reset();
+}
+
+bool Party::are_prompts_remote() const {
+  return plan_prompt("next verb", media::PlayRequest{}).plan == call::Plan::remote;
+}
+
+Task<void> Party::answer_offer(sip::ServerTransactionId transaction) {
+  std::string sdp;
+  if (leg_->theirs() && are_prompts_remote()) {
+    auto held = co_await hold_anchor();
+    auto node = held ? leg_->speaker().node(*leg_->theirs(), anchor_->info()) : Result<std::string>(pass(held));
+    if (node) sdp = std::move(*node);
+  }
+  if (leg_->is_over()) co_return;
+  media_ = sdp.empty() ? Media::idle : Media::router;
+  if (sdp.empty() && leg_->theirs()) sdp = leg_->speaker().idle(*leg_->theirs());
+  leg_->answer_media(transaction, std::move(sdp));
+  if (offer_) offer_->set(true);
+}
+
+Task<Result<void>> Party::answer(bool are_prompts_expected) {
+  if (leg_->is_answered()) co_return Result<void>();
+  if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: its INVITE had no description", leg_->id());
+  if (are_prompts_expected && are_prompts_remote()) {
+    auto moved = co_await to_router();
+    if (moved || leg_->is_over()) co_return moved;
+  }
+  auto answered = leg_->answer(leg_->speaker().idle(*leg_->theirs()));
+  co_return answered;
+}
+
+Task<Result<void>> Party::hold_anchor() {
+  if (!anchor_) {
+    auto allocated = co_await NodeAnchor::allocate(tools_.desk, leg_->context().call_sid, leg_->id());
+    if (!allocated) co_return pass(allocated);
+    if (leg_->is_over()) {
+      (*allocated)->release();
+      co_return fail(Error::Kind::unavailable, "leg {} is over", leg_->id());
+    }
+    anchor_ = std::move(*allocated);
+  }
+  if (!leg_->theirs()) co_return Result<void>();
+  const std::shared_ptr<NodeAnchor> anchor = anchor_;
+  auto faced = co_await anchor->face(*leg_->theirs());
+  if (faced && !anchor_) co_return fail(Error::Kind::unavailable, "leg {} is over", leg_->id());
+  co_return faced;
+}
+
+Task<void> Party::await_offer() {
+  if (!offer_) co_return;
+  const bool is_gateways_turn = tools_.settings.reanchor == ReanchorBy::gateway;
+  const milliseconds patience(is_gateways_turn ? 2000 : 100);
+  const bool is_expected = is_gateways_turn || leg_->gateway().reanchors;
+  const io::Reply<bool> offer = *offer_;
+  if (is_expected) (void)co_await offer.wait(tools_.loop().now() + patience);
+  offer_.reset();
+}
+
+Task<Result<void>> Party::to_router() {
+  if (media_ == Media::router) co_return Result<void>();
+  co_await await_offer();
+  if (media_ == Media::router) co_return Result<void>();
+  if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: no description from its gateway", leg_->id());
+  auto held = co_await hold_anchor();
+  if (!held) co_return held;
+  auto sdp = leg_->speaker().node(*leg_->theirs(), anchor_->info());
+  if (!sdp) co_return pass(sdp);
+  if (!leg_->is_answered()) {
+    auto answered = leg_->answer(std::move(*sdp));
+    if (answered) media_ = Media::router;
+    co_return answered;
+  }
+  media_ = Media::router;
+  scope_.spawn(ask_for_media(std::move(*sdp)));
+  co_return Result<void>();
+}
+
+Task<void> Party::ask_for_media(std::string sdp) {
+  const std::shared_ptr<NodeAnchor> anchor = anchor_;
+  LinkLeg::Reply reply = co_await leg_->reinvite({"anchor", {}}, std::move(sdp));
+  if (anchor != anchor_) co_return;
+  if (reply.is_good() && leg_->theirs()) {
+    (void)co_await anchor->face(*leg_->theirs());
+    co_return;
+  }
+  static telemetry::Counter& failures = telemetry::counter("nearend_router_moves_failed_total", "to=\"router\"");
+  failures.add();
+  media_ = Media::idle;
+  if (anchor_) std::exchange(anchor_, nullptr)->release();
+}
+
+Task<void> Party::to_idle() {
+  if (media_ != Media::router) co_return;
+  co_await release_at_gateway();
+}
+
+Task<void> Party::release_at_gateway() {
+  media_ = Media::idle;
+  std::shared_ptr<NodeAnchor> anchor = std::exchange(anchor_, nullptr);
+  if (leg_->theirs()) {
+    std::string sdp = leg_->speaker().idle(*leg_->theirs());
+    (void)co_await leg_->reinvite({"release", {}}, std::move(sdp));
+  }
+  if (anchor) anchor->release();
+}
+
+Task<void> Party::let_go(std::shared_ptr<NodeAnchor> anchor) {
+  co_await io::sleep_for(tools_.loop(), overlap);
+  anchor->release();
+}
+
+void Party::set_bridged() {
+  media_ = Media::bridged;
+  offer_.reset();
+  if (anchor_) scope_.spawn(let_go(std::exchange(anchor_, nullptr)));
+}
+
+void Party::set_adrift() {
+  if (media_ == Media::bridged) media_ = Media::idle;
+  offer_.emplace(tools_.loop());
+}
+
+Task<bool> Party::bridge_to(const Party& peer) {
+  if (!peer.leg().theirs()) co_return false;
+  std::string sdp = leg_->speaker().passed_on(*peer.leg().theirs());
+  LinkLeg::Reply reply = co_await leg_->reinvite(peer.leg().joined_to_this("bridge"), std::move(sdp));
+  if (reply.is_good()) set_bridged();
+  co_return reply.is_good();
+}
+
+Task<void> Party::ring_back(std::string tone) {
+  if (!leg_->is_answered()) {
+    leg_->ring();
+    co_return;
+  }
+  link::Item ring{"ring", {{"tone", tone.empty() ? "us" : tone}}};
+  LinkLeg::Reply reply = co_await leg_->info(std::move(ring));
+  if (reply.is_good() || leg_->is_over() || media_ != Media::router) co_return;
+  media::PlayRequest request;
+  request.sources.push_back({.kind = media::Source::Kind::tone, .value = "ringback/" + (tone.empty() ? "us" : tone)});
+  const std::shared_ptr<NodeAnchor> anchor = anchor_;
+  (void)co_await anchor->play(std::move(request));
+}
+
+Task<void> Party::ring_off() {
+  if (!leg_->is_answered()) co_return;
+  if (anchor_) anchor_->stop_jobs();
+  (void)co_await leg_->info({"ring", {{"off", ""}}});
+}
+
+Task<Result<std::string>> Party::prepare_anchor(sdp::SessionDescription like) {
+  auto held = co_await hold_anchor();
+  if (!held) co_return pass(held);
+  media_ = Media::router;
+  auto sdp = leg_->speaker().node(like, anchor_->info());
+  co_return sdp;
+}
+
+}  // namespace nearend::router

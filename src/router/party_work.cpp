@@ -1,0 +1,121 @@
+#include <algorithm>
+
+#include "link/outcome.hpp"
+#include "router/party.hpp"
+#include "telemetry/metrics.hpp"
+
+// Prompts, collectors and recorders of one party: where they run, and the running.
+
+namespace nearend::router {
+
+namespace {
+
+void add_prompt_needs(const media::PlayRequest& request, std::vector<std::string>& needs) {
+  needs.emplace_back("play");
+  const bool is_spoken = std::ranges::any_of(
+      request.sources, [](const media::Source& source) { return source.kind == media::Source::Kind::speech; });
+  if (is_spoken) needs.emplace_back("local-tts");
+}
+
+std::vector<std::string> needs_of(const Party::Work& work) {
+  std::vector<std::string> needs;
+  if (const auto* play = std::get_if<media::PlayRequest>(&work)) add_prompt_needs(*play, needs);
+  if (std::holds_alternative<media::RecordRequest>(work)) needs.emplace_back("record");
+  if (const auto* collect = std::get_if<media::CollectRequest>(&work)) {
+    needs.emplace_back("collect");
+    if (!collect->prompt.sources.empty()) add_prompt_needs(collect->prompt, needs);
+  }
+  return needs;
+}
+
+std::string kind_of(const Party::Work& work) {
+  if (std::holds_alternative<media::PlayRequest>(work)) return "play";
+  return std::holds_alternative<media::CollectRequest>(work) ? "gather" : "record";
+}
+
+template <class T>
+Party::WorkEnd end_from(Result<T> outcome) {
+  if (!outcome) return std::move(outcome.error());
+  return std::move(*outcome);
+}
+
+Party::WorkEnd read_outcome(const Party::Work& work, const json::value& outcome) {
+  if (std::holds_alternative<media::PlayRequest>(work)) return end_from(link::play_outcome_from_json(outcome));
+  if (std::holds_alternative<media::CollectRequest>(work)) return end_from(link::collect_outcome_from_json(outcome));
+  return end_from(link::record_outcome_from_json(outcome));
+}
+
+Party::WorkEnd end_from_node(Result<NodeAnchor::JobEnd> end) {
+  if (!end) return std::move(end.error());
+  return std::visit([](auto& outcome) -> Party::WorkEnd { return std::move(outcome); }, *end);
+}
+
+}  // namespace
+
+call::Decision Party::plan_prompt(const std::string& verb, const Work& work) const {
+  call::Step step{.verb = verb, .needs = needs_of(work), .legs = {leg_->place()}, .preference = tools_.settings.plan};
+  step.is_resource_local = is_prompt_local_;
+  step.resource_reason = prompt_reason_;
+  return call::plan_step(step);
+}
+
+Task<Party::WorkEnd> Party::run(std::string verb, Work work) {
+  if (leg_->is_over()) co_return WorkEnd();
+  const call::Step step{.verb = verb, .needs = needs_of(work), .legs = {leg_->place()}};
+  const call::Decision decision = plan_prompt(verb, work);
+  if (note_) note_(step, decision);
+  if (decision.plan == call::Plan::local) {
+    if (media_ == Media::router) scope_.spawn(release_at_gateway());
+    WorkEnd end = co_await run_local(work);
+    const auto* error = std::get_if<Error>(&end);
+    if (error == nullptr || error->kind != Error::Kind::unsupported) co_return end;
+    if (note_) note_(step, {call::Plan::remote, false, verb + ": " + error->text + ", media at the router"});
+  }
+  WorkEnd end = co_await run_remote(std::move(work));
+  const bool is_kept = std::holds_alternative<media::event::RecordEnded>(end);
+  if (leg_->is_over() && !is_kept) co_return WorkEnd();
+  if (std::holds_alternative<std::monostate>(end))
+    co_return Error{Error::Kind::unavailable, "the media could not be brought to the router"};
+  co_return end;
+}
+
+void Party::stop_work() {
+  leg_->stop_jobs();
+  if (anchor_) anchor_->stop_jobs();
+}
+
+Task<Party::WorkEnd> Party::run_local(const Work& work) {
+  json::object request = std::visit([](const auto& wanted) { return link::to_json(wanted); }, work);
+  std::string kind = kind_of(work);
+  LinkLeg::JobEnd end = co_await leg_->run_job(std::move(kind), std::move(request));
+  switch (end.why) {
+    case LinkLeg::JobEnd::Why::gone:
+      co_return WorkEnd();
+    case LinkLeg::JobEnd::Why::unsupported:
+      co_return Error{Error::Kind::unsupported, end.text};
+    case LinkLeg::JobEnd::Why::failed:
+      co_return Error{Error::Kind::unavailable, end.text};
+    case LinkLeg::JobEnd::Why::done:
+      break;
+  }
+  co_return read_outcome(work, end.outcome);
+}
+
+Task<Party::WorkEnd> Party::run_remote(Work work) {
+  auto moved = co_await to_router();
+  if (!moved) co_return std::move(moved.error());
+  const std::shared_ptr<NodeAnchor> anchor = anchor_;
+  if (!anchor) co_return WorkEnd();
+  if (auto* play = std::get_if<media::PlayRequest>(&work)) {
+    auto end = co_await anchor->play(std::move(*play));
+    co_return end_from_node(std::move(end));
+  }
+  if (auto* collect = std::get_if<media::CollectRequest>(&work)) {
+    auto end = co_await anchor->collect(std::move(*collect));
+    co_return end_from_node(std::move(end));
+  }
+  auto end = co_await anchor->record(std::move(std::get<media::RecordRequest>(work)), nullptr);
+  co_return end_from_node(std::move(end));
+}
+
+}  // namespace nearend::router
