@@ -1,0 +1,127 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "media/formats.hpp"
+#include "media/jobs.hpp"
+#include "media/source_gate.hpp"
+#include "rtp/continuity.hpp"
+#include "rtp/receiver.hpp"
+#include "rtp/rtcp.hpp"
+#include "rtp/telephone_event.hpp"
+
+namespace nearend::media {
+
+/// What the adapter calls one of its sockets; the engine only hands it back.
+using Socket = uint32_t;
+
+/// Counters of one side of one stream.
+struct PortCounters {
+  uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
+  uint64_t late = 0, dropped_source = 0, dropped_malformed = 0, dropped_format = 0, ssrc_changes = 0;
+  int64_t lost_before = 0;  ///< Of sources that have gone.
+};
+
+/// The telephone event that a far end is hearing from us, so that a switch of source never leaves a key pressed.
+struct OpenEvent {
+  bool is_open = false;
+  uint64_t source = 0;
+  uint32_t timestamp_in = 0, timestamp_out = 0;
+  uint8_t payload_type = 0;
+  rtp::EventPayload last;
+  io::Instant heard{};
+  std::optional<io::Instant> finish_by;  ///< Set when its source was left: the end is made up then.
+};
+
+/// What feeds an endpoint.
+struct Feed {
+  Path::Kind kind = Path::Kind::idle;
+  AnchorId peer = AnchorId::none;
+  bool operator==(const Feed&) const = default;
+};
+
+/// Where an event that the far end is sending goes: all its packets to one place, also across a move.
+struct EventRoute {
+  bool has_begun = false;
+  uint32_t timestamp = 0;
+  Feed feed;
+};
+
+/// The far end before the last set_remote, accepted until the new one has proven itself.
+struct PreviousRemote {
+  SourceGate gate;
+  uint64_t source = 0;
+  bool is_superseded = false;
+  bool is_fed = false;  ///< Our packets still go there too.
+  io::Instant accepted_until{}, kept_until{};
+};
+
+/// One side of one stream: what it accepts, the stream that its far end sees, and what is known about both.
+struct Port {
+  Port(uint32_t ssrc, uint16_t sequence, uint32_t timestamp) : out(ssrc, sequence, timestamp) {}
+
+  Socket rtp_socket = 0, rtcp_socket = 0;
+  SourceGate gate;
+  std::unique_ptr<PreviousRemote> previous;
+  CodecList codecs;
+  bool has_remote = false, may_send = true, may_receive = true, has_first_packet = false, is_opaque = false;
+  uint16_t ptime_ms = 20;
+
+  uint64_t source = 0;  ///< Identity of what arrives now; another after each change of remote, SSRC or numbering.
+  uint32_t remote_ssrc = 0;
+  uint32_t clock_rate = 8000;
+  rtp::Receiver receiver;
+  rtp::EventDetector digits;
+  EventRoute event_route;
+
+  rtp::Continuity out;
+  OpenEvent event;
+  uint64_t packets_at_report = 0;
+  io::Instant next_report{};
+  uint32_t sr_received_middle = 0;  ///< LSR to give back.
+  io::Instant sr_received_at{};
+  std::optional<float> rtt_ms, remote_loss;
+  PortCounters counters;
+};
+
+struct Stream {
+  StreamKind kind;
+  Port outer, inner;
+  bool has_inner;
+  Port& at(Side side) { return side == Side::outer ? outer : inner; }
+};
+
+/// A change of feed under way: both old and new are taken, then only new, then the report is made.
+struct Move {
+  Feed old;
+  bool is_switched = false;    ///< The new feed has delivered, or the deadline has passed.
+  bool is_old_remote = false;  ///< Old and new are the inner side's two remotes rather than two feeds.
+  milliseconds overlap{100};
+  io::Instant switch_by{}, report_at{};
+  io::Instant last_sent{};
+  std::chrono::nanoseconds longest_pause{0};
+  MoveReport report;
+  std::array<uint64_t, 16> recent{};  ///< Hashes of payloads sent meanwhile, to find what is said twice.
+  uint8_t recent_next = 0;
+};
+
+/// The media of one leg.
+struct Anchor {
+  AnchorId id = AnchorId::none;
+  bool has_comfort_noise = false;  ///< From the first connect on.
+  bool is_active = false;          ///< On the list that the 20 ms tick walks.
+  bool is_silent = false;
+  Feed feed;
+  std::unique_ptr<Move> move;
+  std::vector<Stream> streams;  ///< Fixed once made.
+  milliseconds silence_after{0};
+  io::Instant last_heard{};
+  uint64_t own_source = 0;  ///< Identity of what we make ourselves: noise, prompts.
+  uint32_t own_frames = 0;  ///< Frames made; their number is sequence and time.
+  uint32_t own_event_timestamp = 0;
+  io::Instant feed_since{};
+  std::unique_ptr<AnchorJobs> jobs;
+};
+
+}  // namespace nearend::media

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "media/engine.hpp"
+
+namespace nearend::media {
+
+/// One packet on its way through the engine.
+struct Engine::Arrival {
+  Arrival(std::span<uint8_t> bytes, const rtp::Packet& view, io::Instant at, const Inlet& inlet)
+      : datagram(bytes), packet(view), now(at), stream(inlet.stream), side(inlet.side) {}
+
+  std::span<uint8_t> datagram;
+  rtp::Packet packet;
+  io::Instant now;
+  uint8_t stream = 0;
+  Side side = Side::outer;
+  const CodecList* codecs = nullptr;  ///< Of the side it came in on.
+  const Codec* codec = nullptr;       ///< Null where nothing was negotiated and all passes.
+  uint64_t source = 0;
+  uint32_t clock_rate = 8000;
+  uint32_t frame = 160;  ///< Ticks it lasts.
+  bool is_event = false;
+  rtp::EventPayload event;
+  bool is_previous = false;  ///< From the remote before the last set_remote.
+  bool is_late = false;      ///< And that one's time is over: only the rest of a digit may pass.
+
+  bool is_g711() const { return codec && codec->is_g711(); }
+};
+
+}  // namespace nearend::media

@@ -1,0 +1,171 @@
+#include "media/engine.hpp"
+
+#include <algorithm>
+
+namespace nearend::media {
+
+Engine::Engine(const Start& start, EngineOutput& output, Worker& worker)
+    : output_(output),
+      worker_(worker),
+      start_(start.now),
+      wall_at_start_ns_(std::chrono::duration_cast<std::chrono::nanoseconds>(start.wall.time_since_epoch()).count()),
+      random_state_(start.seed),
+      start_hash_(random()) {
+  active_.reserve(64);
+}
+Engine::~Engine() = default;
+
+uint64_t Engine::random() {  // splitmix64: numbers for SSRCs and report intervals, not secrets that must resist
+  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+Anchor* Engine::find(AnchorId id) {
+  const uint32_t slot = slot_of(id);
+  if (id == AnchorId::none || slot >= anchors_.size() || !anchors_[slot] || anchors_[slot]->id != id) return nullptr;
+  return anchors_[slot].get();
+}
+
+Port Engine::make_port() {
+  const uint64_t bits = random();
+  Port port(static_cast<uint32_t>(bits >> 32), static_cast<uint16_t>(bits & 0x7fff), static_cast<uint32_t>(random()));
+  port.source = next_source();
+  return port;
+}
+
+void Engine::activate(Anchor& anchor) {
+  if (anchor.is_active) return;
+  anchor.is_active = true;
+  active_.push_back(anchor.id);
+}
+
+void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_inner, io::Instant now) {
+  const uint32_t slot = slot_of(id);
+  if (slot >= anchors_.size()) anchors_.resize(slot + 1);
+  if (active_.capacity() < anchors_.size()) active_.reserve(anchors_.size() * 2);
+  auto anchor = std::make_unique<Anchor>();
+  anchor->id = id;
+  anchor->own_source = next_source();
+  anchor->last_heard = now;
+  anchor->streams.reserve(streams.size());
+  for (const StreamSockets& sockets : streams) {
+    Stream stream{sockets.kind, make_port(), make_port(), has_inner};
+    const bool is_opaque = sockets.kind != StreamKind::audio;
+    stream.outer.is_opaque = stream.inner.is_opaque = is_opaque;
+    stream.outer.rtp_socket = sockets.outer_rtp;
+    stream.outer.rtcp_socket = sockets.outer_rtcp;
+    stream.inner.rtp_socket = sockets.inner_rtp;
+    stream.inner.rtcp_socket = sockets.inner_rtcp;
+    anchor->streams.push_back(std::move(stream));
+  }
+  if (!anchors_[slot]) ++anchor_count_;
+  anchors_[slot] = std::move(anchor);
+}
+
+void Engine::remove(AnchorId id, io::Instant now) {
+  Anchor* anchor = find(id);
+  if (!anchor) return;
+  end_jobs(*anchor, now);
+  leave_bridge(*anchor, Path{}, now);
+  for (Stream& stream : anchor->streams) {
+    for (Side side : {Side::outer, Side::inner}) {
+      Port& port = stream.at(side);
+      const Endpoint to = port.gate.rtcp_target();
+      if (port.is_opaque || !port.out.has_sent() || to.port == 0 || !port.may_send) continue;
+      std::array<uint8_t, 128> buffer;
+      rtp::RtcpWriter writer(buffer);
+      writer.receiver_report(port.out.ssrc(), {});
+      writer.bye(port.out.ssrc());
+      output_.send(port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket, to, {buffer.data(), writer.size()});
+    }
+  }
+  anchors_[slot_of(id)].reset();
+  --anchor_count_;
+}
+
+void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now) {
+  Anchor* anchor = find(id);
+  if (!anchor || remote.stream >= anchor->streams.size()) return;
+  Port& port = anchor->streams[remote.stream].at(side);
+  const bool has_moved = !port.has_remote || port.gate.described() != remote.rtp;
+  if (has_moved && port.has_remote && port.has_first_packet && remote.rtp.port != 0) {
+    auto previous = std::make_unique<PreviousRemote>();
+    previous->gate = std::move(port.gate);
+    previous->source = port.source;
+    previous->accepted_until = now + old_remote_for;
+    previous->kept_until = now + old_remote_for + event_hold;
+    previous->is_fed = side == Side::inner;
+    port.previous = std::move(previous);
+    activate(*anchor);
+    if (side == Side::inner && remote.stream == 0 && anchor->feed.kind == Path::Kind::inner && !anchor->move)
+      begin_move(*anchor, anchor->feed, true, old_remote_for, milliseconds(100), now);
+  } else if (has_moved) {
+    port.previous.reset();
+  }
+  if (has_moved) {
+    port.gate.set(remote);
+    port.source = next_source();
+    port.counters.lost_before += port.receiver.lost();
+    port.receiver.restart();
+    port.has_first_packet = false;
+    port.next_report = now + std::chrono::milliseconds(2500);
+    port.rtt_ms.reset();
+    port.remote_loss.reset();
+    port.sr_received_middle = 0;
+  } else {
+    port.gate.update_rule(remote);
+  }
+  port.has_remote = true;
+  port.codecs = CodecList(remote.formats);
+  const bool was_held = !port.may_receive;
+  port.may_send = remote.may_send;
+  port.may_receive = remote.may_receive;
+  port.ptime_ms = static_cast<uint16_t>(remote.ptime.count());
+  if (side != Side::outer) return;
+  if (was_held || has_moved) anchor->last_heard = now;
+  const bool needs_in_band = !port.is_opaque && port.codecs.own() && !port.codecs.find_kind(Codec::Kind::event);
+  if (needs_in_band && !jobs_of(*anchor).in_band) jobs_of(*anchor).in_band = std::make_unique<DtmfDetector>();
+  if (!needs_in_band && anchor->jobs && remote.stream == 0) anchor->jobs->in_band.reset();
+  activate(*anchor);
+}
+
+void Engine::watch_silence(AnchorId id, milliseconds after, io::Instant now) {
+  Anchor* anchor = find(id);
+  if (!anchor) return;
+  anchor->silence_after = after;
+  anchor->is_silent = false;
+  anchor->last_heard = now;
+}
+
+std::vector<StreamStats> Engine::stats(AnchorId id) {
+  std::vector<StreamStats> all;
+  Anchor* anchor = find(id);
+  if (!anchor) return all;
+  for (Stream& stream : anchor->streams) {
+    for (Side side : {Side::outer, Side::inner}) {
+      if (side == Side::inner && !stream.has_inner) continue;
+      const Port& port = stream.at(side);
+      const PortCounters& counted = port.counters;
+      StreamStats figures;
+      figures.side = side;
+      figures.kind = stream.kind;
+      figures.packets_in = counted.packets_in;
+      figures.octets_in = counted.octets_in;
+      figures.packets_out = counted.packets_out;
+      figures.octets_out = counted.octets_out;
+      figures.lost = static_cast<uint64_t>(std::max<int64_t>(0, counted.lost_before + port.receiver.lost()));
+      figures.late = counted.late;
+      figures.dropped_source = counted.dropped_source;
+      figures.dropped_malformed = counted.dropped_malformed + counted.dropped_format;
+      figures.jitter_ms = port.receiver.jitter_ms(port.clock_rate);
+      if (port.rtt_ms) figures.rtt_ms = *port.rtt_ms;
+      if (port.remote_loss) figures.remote_loss = *port.remote_loss;
+      all.push_back(figures);
+    }
+  }
+  return all;
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,157 @@
+#pragma once
+
+#include <deque>
+#include <span>
+#include <unordered_map>
+
+#include "media/anchor.hpp"
+#include "media/worker.hpp"
+
+namespace nearend::media {
+
+/// What the engine gives out, on the engine's thread. Bytes are valid during the call only. `tell` must not call back.
+class EngineOutput {
+ public:
+  virtual ~EngineOutput() = default;
+  virtual void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) = 0;
+  virtual void tell(AnchorId anchor, Event event) = 0;
+};
+
+/// Where a datagram came in.
+struct Inlet {
+  AnchorId anchor = AnchorId::none;
+  uint8_t stream = 0;
+  Side side = Side::outer;
+  bool is_rtcp = false;
+};
+
+/// The media plane without its sockets: (datagram, now) in, datagrams and events out. Anchors are relayed, bridged, fed
+/// with prompts and noise, recorded and watched here. Single-threaded; the packet path (input) and the tick take no
+/// memory, locks or exceptions. Commands name anchors that exist; what names a gone one is ignored.
+class Engine {
+ public:
+  static constexpr milliseconds tick_length{20};
+  static constexpr milliseconds event_hold{200};
+  /// How long an older remote of a side is still taken while the newer one has not delivered.
+  static constexpr milliseconds old_remote_for{400};
+
+  struct Start {
+    io::Instant now;
+    io::WallTime wall;
+    uint64_t seed = 1;
+  };
+  struct StreamSockets {
+    StreamKind kind = StreamKind::audio;
+    Socket outer_rtp = 0, outer_rtcp = 0, inner_rtp = 0, inner_rtcp = 0;
+  };
+
+  Engine(const Start& start, EngineOutput& output, Worker& worker);
+  ~Engine();
+
+  /// `datagram` may be rewritten in place.
+  void input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now);
+  /// To be called every 20 ms while has_work().
+  void tick(io::Instant now);
+  bool has_work() const { return anchor_count_ > 0; }
+
+  void add(AnchorId id, std::span<const StreamSockets> streams, bool has_inner, io::Instant now);
+  void remove(AnchorId id, io::Instant now);
+  void set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now);
+  void connect(AnchorId id, const Path& path, io::Instant now);
+  void watch_silence(AnchorId id, milliseconds after, io::Instant now);
+  std::vector<StreamStats> stats(AnchorId id);
+
+  void play(AnchorId id, JobId job, std::vector<PlayItem> items, bool is_stopped_by_digit, io::Instant now);
+  /// A clip that was not there when play or collect began, or why it will not come.
+  void supply(AnchorId id, JobId job, size_t item, Result<ClipPtr> clip);
+  void record(JobId job, const RecordRequest& request, std::string path, io::Instant now);
+  void collect(AnchorId id, JobId job, const CollectRequest& request, std::vector<PlayItem> prompt, io::Instant now);
+  void stop(AnchorId id, JobId job, io::Instant now);
+
+ private:
+  struct Arrival;  // one packet on its way through
+  struct Chunk;
+
+  Anchor* find(AnchorId id);
+  static uint32_t slot_of(AnchorId id) { return static_cast<uint32_t>(static_cast<uint64_t>(id)); }
+  uint64_t random();
+  uint64_t next_source() { return ++last_source_; }
+  Port make_port();
+  void activate(Anchor& anchor);
+
+  // relay.cpp: the packet path.
+  void input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
+                 io::Instant now);
+  bool admit(Anchor& anchor, Port& port, Arrival& arrival, const Endpoint& from);
+  bool count_packet(Port& port, Arrival& arrival);
+  void note_arrival(Anchor& anchor, Port& port, const Arrival& arrival);
+  void relay(Anchor& anchor, Arrival& arrival);
+  void relay_opaque(Anchor& anchor, Arrival& arrival);
+  void send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival);
+  void deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from);
+  bool may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from);
+  static void note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place);
+  void send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
+                   const Mapping& mapping);
+  void send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
+  void hold_event(Anchor& anchor, Port& port, io::Instant now);
+  void note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type);
+  void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);
+  void detect_digits(Anchor& anchor, Port& port, const Arrival& arrival);
+  void tap_audio(Anchor& anchor, Port& port, const Arrival& arrival);
+
+  // moves.cpp
+  void begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, milliseconds prove_within, milliseconds overlap,
+                  io::Instant now);
+  void switch_move(Anchor& anchor, bool is_proven, io::Instant now);
+  void leave_bridge(Anchor& anchor, const Path& path, io::Instant now);
+  void set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::Instant now);
+  void report_move(Anchor& anchor, io::Instant now);
+  void hold_open_events(Anchor& anchor, io::Instant now);
+  void tick_move(Anchor& anchor, io::Instant now);
+
+  // engine_tick.cpp
+  void tick_active(Anchor& anchor, io::Instant now);
+  void tick_events(Anchor& anchor, io::Instant now);
+  void tick_own_media(Anchor& anchor, io::Instant now);
+  std::optional<rtp::Continuity::Place> place_own(Anchor& anchor, Port& port, bool is_event, io::Instant now);
+  void send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const rtp::Continuity::Place& place,
+                io::Instant now);
+  void fill_noise(OwnFrame& frame);
+  void check(Anchor& anchor, io::Instant now);
+  static bool needs_noise(const Anchor& anchor, io::Instant now);
+  static bool needs_tick(const Anchor& anchor, io::Instant now);
+
+  // engine_rtcp.cpp
+  void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<const uint8_t> datagram,
+                  io::Instant now);
+  void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
+  void send_report(Anchor& anchor, Port& port, io::Instant now);
+  uint64_t ntp(io::Instant now) const;
+
+  // engine_jobs.cpp
+  AnchorJobs& jobs_of(Anchor& anchor);
+  void on_digit(Anchor& anchor, const rtp::EventDetector::Pressed& pressed, bool is_in_band, io::Instant now);
+  void on_digit_begun(Anchor& anchor, io::Instant now);
+  void end_player(Anchor& anchor, bool was_stopped, io::Instant now);
+  void end_collector(Anchor& anchor, std::string finished_on, bool is_timeout, io::Instant now);
+  void tick_jobs(Anchor& anchor, io::Instant now);
+  void tick_recorders(io::Instant now);
+  void end_recorder(Recorder& recorder, std::string_view reason, io::Instant now);
+  void end_jobs(Anchor& anchor, io::Instant now);
+
+  EngineOutput& output_;
+  Worker& worker_;
+  io::Instant start_;
+  int64_t wall_at_start_ns_;
+  uint64_t random_state_;
+  uint64_t start_hash_;  // keeps slot numbers out of the names in RTCP
+  uint64_t last_source_ = 0;
+  size_t anchor_count_ = 0;
+  size_t sweep_ = 0;
+  std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot
+  std::vector<AnchorId> active_;
+  std::vector<std::unique_ptr<Recorder>> recorders_;
+};
+
+}  // namespace nearend::media

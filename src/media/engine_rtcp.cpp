@@ -1,0 +1,106 @@
+// RTCP (RFC 3550 6): our own reports about each side, and what the far ends report.
+#include <algorithm>
+
+#include "media/engine.hpp"
+
+namespace nearend::media {
+namespace {
+constexpr std::chrono::milliseconds report_interval{5000};
+}
+
+uint64_t Engine::ntp(io::Instant now) const {
+  return rtp::ntp_of(wall_at_start_ns_ + std::chrono::duration_cast<std::chrono::nanoseconds>(now - start_).count());
+}
+
+void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<const uint8_t> datagram,
+                        io::Instant now) {
+  Stream& stream = anchor.streams[inlet.stream];
+  Port& port = stream.at(inlet.side);
+  if (!port.gate.admit_rtcp(from)) {
+    // The reports of a remote that has just been replaced are late, not foreign.
+    ++(port.previous ? port.counters.late : port.counters.dropped_source);
+    return;
+  }
+  if (inlet.side == Side::outer) {
+    anchor.last_heard = now;
+    if (anchor.is_silent) {
+      anchor.is_silent = false;
+      output_.tell(anchor.id, event::Resumed{});
+    }
+  }
+  if (!port.is_opaque) {
+    read_reports(port, datagram, now);
+    return;
+  }
+  // SSRCs of opaque streams are kept end to end, so reports and picture requests pass as they are.
+  Anchor* target = &anchor;
+  Side side = inlet.side == Side::outer ? Side::inner : Side::outer;
+  if (anchor.feed.kind == Path::Kind::bridge) {
+    target = inlet.side == Side::outer ? find(anchor.feed.peer) : nullptr;
+    side = Side::outer;
+  }
+  if (!target || anchor.feed.kind == Path::Kind::idle || inlet.stream >= target->streams.size()) return;
+  Port& out = target->streams[inlet.stream].at(side);
+  const Endpoint to = out.gate.rtcp_target();
+  if (!out.has_remote || !out.is_opaque || to.port == 0 || !out.may_send) return;
+  output_.send(out.gate.is_rtcp_mux() ? out.rtp_socket : out.rtcp_socket, to, datagram);
+}
+
+void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now) {
+  rtp::RtcpReader reader(datagram);
+  while (auto packet = reader.next()) {
+    if (rtp::sender_info(*packet)) {
+      port.sr_received_middle = static_cast<uint32_t>(rtp::sender_info(*packet)->ntp >> 16);
+      port.sr_received_at = now;
+    }
+    for (size_t i = 0; auto block = rtp::report_block(*packet, i); ++i) {
+      if (block->ssrc != port.out.ssrc()) continue;
+      port.remote_loss = static_cast<float>(block->fraction_lost) / 256;
+      if (auto trip = rtp::round_trip_ms(*block, ntp(now))) port.rtt_ms = static_cast<float>(*trip);
+    }
+  }
+  if (reader.is_broken()) ++port.counters.dropped_malformed;
+}
+
+void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
+  // RFC 3550 6.2: between a half and one and a half of the interval, so that the legs of a region do not fall into
+  // step.
+  port.next_report = now + report_interval / 2 + report_interval * static_cast<int>(random() % 1000) / 1000;
+  const Endpoint to = port.gate.rtcp_target();
+  if (to.port == 0 || (!port.out.has_sent() && !port.receiver.has_begun())) return;
+  rtp::ReportBlock block;
+  size_t blocks = 0;
+  if (port.receiver.has_begun()) {
+    blocks = 1;
+    block.ssrc = port.remote_ssrc;
+    block.fraction_lost = port.receiver.take_fraction_lost();
+    block.cumulative_lost = static_cast<int32_t>(std::clamp<int64_t>(port.receiver.lost(), -0x800000, 0x7fffff));
+    block.extended_highest = port.receiver.extended_highest();
+    block.jitter = port.receiver.jitter_ticks();
+    block.last_sr = port.sr_received_middle;
+    if (block.last_sr)
+      block.delay_since_sr =
+          static_cast<uint32_t>(std::chrono::duration<double>(now - port.sr_received_at).count() * 65536);
+  }
+  std::array<uint8_t, 256> buffer;
+  rtp::RtcpWriter writer(buffer);
+  const std::span<const rtp::ReportBlock> all(&block, blocks);
+  if (port.counters.packets_out > port.packets_at_report) {
+    const rtp::SenderInfo info{.ntp = ntp(now),
+                               .rtp_timestamp = port.out.timestamp_at(now),
+                               .packets = static_cast<uint32_t>(port.counters.packets_out),
+                               .octets = static_cast<uint32_t>(port.counters.octets_out)};
+    writer.sender_report(port.out.ssrc(), info, all);
+  } else {
+    writer.receiver_report(port.out.ssrc(), all);
+  }
+  port.packets_at_report = port.counters.packets_out;
+  // The name stays for the life of the leg, tells nothing about us, and is the same for all its streams (RFC 7022).
+  std::array<char, 20> name;
+  const auto end =
+      fmt::format_to_n(name.begin(), name.size(), "{:016x}", static_cast<uint64_t>(anchor.id) ^ start_hash_);
+  writer.cname(port.out.ssrc(), {name.data(), std::min(end.size, name.size())});
+  output_.send(port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket, to, {buffer.data(), writer.size()});
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,177 @@
+// What happens by time: our own media, the ends of moves and events, silence watch, reports.
+#include <algorithm>
+
+#include "media/engine.hpp"
+#include "rtp/g711.hpp"
+
+namespace nearend::media {
+namespace {
+constexpr std::chrono::milliseconds feed_pause{500};  // a relayed source that pauses longer is replaced by noise
+constexpr std::chrono::milliseconds move_pause{60};   // while a move is under way
+constexpr size_t sweep_parts = 25;                    // each anchor is looked at every 500 ms
+}  // namespace
+
+void Engine::tick(io::Instant now) {
+  for (size_t i = 0; i < active_.size();) {
+    Anchor* anchor = find(active_[i]);
+    if (anchor) tick_active(*anchor, now);
+    if (anchor && needs_tick(*anchor, now)) {
+      ++i;
+      continue;
+    }
+    if (anchor) anchor->is_active = false;
+    active_[i] = active_.back();
+    active_.pop_back();
+  }
+  tick_recorders(now);
+  for (size_t slot = sweep_++ % sweep_parts; slot < anchors_.size(); slot += sweep_parts)
+    if (anchors_[slot]) check(*anchors_[slot], now);
+}
+
+void Engine::tick_active(Anchor& anchor, io::Instant now) {
+  tick_events(anchor, now);
+  tick_move(anchor, now);
+  tick_jobs(anchor, now);
+  tick_own_media(anchor, now);
+}
+
+bool Engine::needs_tick(const Anchor& anchor, io::Instant now) {
+  if (anchor.move || (anchor.jobs && (anchor.jobs->player || anchor.jobs->collector))) return true;
+  for (const Stream& stream : anchor.streams) {
+    if (stream.outer.digits.is_open() || stream.outer.event.is_open || stream.inner.event.is_open) return true;
+    if (stream.outer.previous || stream.inner.previous) return true;
+  }
+  return needs_noise(anchor, now);
+}
+
+void Engine::tick_events(Anchor& anchor, io::Instant now) {
+  for (Stream& stream : anchor.streams) {
+    if (auto pressed = stream.outer.digits.on_time(now)) on_digit(anchor, *pressed, false, now);
+    for (Side side : {Side::outer, Side::inner}) {
+      Port& port = stream.at(side);
+      if (port.previous && now >= port.previous->kept_until) port.previous.reset();
+      const OpenEvent& open = port.event;
+      if (!open.is_open) continue;
+      if ((open.finish_by && now >= *open.finish_by) || now - open.heard >= event_hold)
+        end_event(anchor, port, side, now);
+    }
+  }
+}
+
+bool Engine::needs_noise(const Anchor& anchor, io::Instant now) {
+  const Stream& stream = anchor.streams.front();
+  const Port& port = stream.outer;
+  if (!anchor.has_comfort_noise || port.is_opaque || !port.has_remote || !port.may_send || !port.codecs.own())
+    return false;
+  if (port.out.is_fed_by(anchor.own_source)) return true;
+  const bool is_moving = anchor.move && !anchor.move->is_switched && anchor.move->old.kind != Path::Kind::idle;
+  if (anchor.feed.kind == Path::Kind::idle && !is_moving) return true;
+  const io::Instant last = std::max(anchor.feed_since, port.out.has_sent() ? port.out.last_sent() : io::Instant{});
+  return now - last >= (anchor.move ? move_pause : feed_pause);
+}
+
+void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
+  Port& port = anchor.streams.front().outer;
+  Player* player = anchor.jobs ? anchor.jobs->player.get() : nullptr;
+  if (!player && !needs_noise(anchor, now)) return;
+  if (player && !port.codecs.own() && port.has_remote) {
+    end_player(anchor, false, now);
+    return;
+  }
+  if (!port.has_remote) return;
+  // The first frame after another source finds out whether this moment's place is still free.
+  std::optional<rtp::Continuity::Place> place;
+  const bool takes_over = !port.out.is_fed_by(anchor.own_source);
+  if (takes_over && !(place = place_own(anchor, port, false, now))) return;
+  OwnFrame frame;
+  if (player) {
+    const auto state = player->next(frame, port.codecs.find_kind(Codec::Kind::event) != nullptr);
+    if (state == Player::State::ended || state == Player::State::failed) {
+      end_player(anchor, false, now);
+      fill_noise(frame);
+    } else if (state == Player::State::waiting) {
+      fill_noise(frame);
+    }
+  } else {
+    fill_noise(frame);
+  }
+  if (frame.kind == OwnFrame::Kind::event && frame.is_event_start)
+    anchor.own_event_timestamp = place ? anchor.own_frames - 1 : anchor.own_frames;
+  if (!place) place = place_own(anchor, port, frame.kind == OwnFrame::Kind::event, now);
+  if (place) send_own(anchor, port, frame, *place, now);
+}
+
+std::optional<rtp::Continuity::Place> Engine::place_own(Anchor& anchor, Port& port, bool is_event, io::Instant now) {
+  const bool is_switch = !port.out.is_fed_by(anchor.own_source);
+  const uint32_t frames = anchor.own_frames++;
+  const rtp::Packet packet{.sequence = static_cast<uint16_t>(frames),
+                           .timestamp = (is_event ? anchor.own_event_timestamp : frames) * uint32_t{frame_samples}};
+  const auto place = port.out.place(anchor.own_source, packet, frame_samples, sample_rate, is_event, now);
+  if (is_switch && port.event.is_open && port.event.source != anchor.own_source) hold_event(anchor, port, now);
+  if (place && anchor.move) anchor.move->report.lost += place->missed_frames;
+  return place;
+}
+
+void Engine::fill_noise(OwnFrame& frame) {
+  frame.kind = OwnFrame::Kind::audio;
+  uint64_t bits = 0;
+  for (size_t i = 0; i < frame.samples.size(); ++i) {
+    if (i % 16 == 0) bits = random();
+    frame.samples[i] = static_cast<int16_t>((bits & 15) - 8);
+    bits >>= 4;
+  }
+}
+
+void Engine::send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const rtp::Continuity::Place& place,
+                      io::Instant now) {
+  std::array<uint8_t, frame_samples> payload;
+  rtp::Packet packet{.marker = place.marker || frame.is_event_start,
+                     .payload_type = port.codecs.own()->payload_type,
+                     .sequence = place.sequence,
+                     .timestamp = place.timestamp,
+                     .ssrc = port.out.ssrc(),
+                     .payload = payload};
+  const Codec* events = port.codecs.find_kind(Codec::Kind::event);
+  if (frame.kind == OwnFrame::Kind::event && events) {
+    OpenEvent& open = port.event;
+    if (frame.is_event_start && open.is_open) end_event(anchor, port, Side::outer, now);
+    const auto bytes = rtp::write_event(frame.event);
+    std::copy(bytes.begin(), bytes.end(), payload.begin());
+    packet.payload = packet.payload.first(bytes.size());
+    packet.payload_type = events->payload_type;
+    open.is_open = !frame.event.is_end;
+    open.source = anchor.own_source;
+    open.timestamp_out = place.timestamp;
+    open.payload_type = events->payload_type;
+    open.last = frame.event;
+    open.heard = now;
+    open.finish_by.reset();
+  } else {
+    const auto encode = port.codecs.own()->kind == Codec::Kind::pcmu ? rtp::encode_ulaw : rtp::encode_alaw;
+    std::transform(frame.samples.begin(), frame.samples.end(), payload.begin(), encode);
+  }
+  std::array<uint8_t, rtp::fixed_header_size + frame_samples> datagram;
+  const size_t size = rtp::write_packet(datagram, packet);
+  send_rtp(anchor, port, Side::outer, {datagram.data(), size}, now);
+}
+
+void Engine::check(Anchor& anchor, io::Instant now) {
+  if (needs_noise(anchor, now)) activate(anchor);
+  const Port& first = anchor.streams.front().outer;
+  const bool is_expected = first.has_remote && first.may_receive && first.gate.described().port != 0;
+  if (!is_expected) {
+    anchor.last_heard = now;
+  } else if (anchor.silence_after.count() > 0 && !anchor.is_silent && now - anchor.last_heard >= anchor.silence_after) {
+    anchor.is_silent = true;
+    output_.tell(anchor.id, event::Silent{std::chrono::duration_cast<milliseconds>(now - anchor.last_heard)});
+  }
+  for (Stream& stream : anchor.streams) {
+    if (stream.kind != StreamKind::audio) continue;
+    for (Side side : {Side::outer, Side::inner}) {
+      Port& port = stream.at(side);
+      if (port.has_remote && now >= port.next_report) send_report(anchor, port, now);
+    }
+  }
+}
+
+}  // namespace nearend::media

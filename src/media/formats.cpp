@@ -1,0 +1,75 @@
+#include "media/formats.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace nearend::media {
+namespace {
+
+uint32_t hash_name(std::string_view name) {
+  uint32_t hash = 2166136261u;  // FNV-1a
+  for (char c : name) hash = (hash ^ static_cast<uint8_t>(ascii_lower(c))) * 16777619u;
+  return hash;
+}
+
+}  // namespace
+
+Codec codec_of(const Format& format) {
+  Codec codec{.payload_type = format.payload_type,
+              .channels = format.channels,
+              .clock_rate = format.clock_rate,
+              .name_hash = hash_name(format.name)};
+  const bool is_narrow = format.clock_rate == 8000;
+  if (is_narrow && equal_ignoring_case(format.name, "PCMU")) codec.kind = Codec::Kind::pcmu;
+  if (is_narrow && equal_ignoring_case(format.name, "PCMA")) codec.kind = Codec::Kind::pcma;
+  if (equal_ignoring_case(format.name, "telephone-event")) codec.kind = Codec::Kind::event;
+  if (equal_ignoring_case(format.name, "CN")) codec.kind = Codec::Kind::comfort_noise;
+  return codec;
+}
+
+CodecList::CodecList(std::span<const Format> formats) {
+  for (const Format& format : formats.first(std::min(formats.size(), limit))) codecs_[count_++] = codec_of(format);
+}
+
+const Codec* CodecList::find(uint8_t payload_type) const {
+  for (size_t i = 0; i < count_; ++i)
+    if (codecs_[i].payload_type == payload_type) return &codecs_[i];
+  return nullptr;
+}
+
+const Codec* CodecList::find_same(const Codec& codec) const {
+  const Codec* found = nullptr;
+  for (size_t i = 0; i < count_; ++i) {
+    if (!codecs_[i].is_same(codec)) continue;
+    if (codecs_[i].payload_type == codec.payload_type) return &codecs_[i];
+    if (!found) found = &codecs_[i];
+  }
+  return found;
+}
+
+const Codec* CodecList::find_kind(Codec::Kind kind) const {
+  for (size_t i = 0; i < count_; ++i)
+    if (codecs_[i].kind == kind) return &codecs_[i];
+  return nullptr;
+}
+
+const Codec* CodecList::own() const {
+  for (size_t i = 0; i < count_; ++i)
+    if (codecs_[i].is_g711()) return &codecs_[i];
+  return nullptr;
+}
+
+std::optional<Mapping> map_codec(const CodecList& from, uint8_t payload_type, const CodecList& to) {
+  if (from.is_empty() || to.is_empty()) return Mapping{.payload_type = payload_type};
+  const Codec* codec = from.find(payload_type);
+  if (!codec) return std::nullopt;
+  if (const Codec* same = to.find_same(*codec)) return Mapping{.payload_type = same->payload_type};
+  if (codec->kind == Codec::Kind::pcmu)
+    if (const Codec* alaw = to.find_kind(Codec::Kind::pcma)) return Mapping{Mapping::Way::to_alaw, alaw->payload_type};
+  if (codec->kind == Codec::Kind::pcma)
+    if (const Codec* ulaw = to.find_kind(Codec::Kind::pcmu)) return Mapping{Mapping::Way::to_ulaw, ulaw->payload_type};
+  return std::nullopt;
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "media/control.hpp"
+
+namespace nearend::media {
+
+/// A Format as the packet path wants it: no strings.
+struct Codec {
+  enum class Kind : uint8_t { pcmu, pcma, event, comfort_noise, other };
+  Kind kind = Kind::other;
+  uint8_t payload_type = 0;
+  uint8_t channels = 1;
+  uint32_t clock_rate = 8000;
+  uint32_t name_hash = 0;  ///< Of the lower-case name; parts codecs we only pass on.
+
+  bool is_g711() const { return kind == Kind::pcmu || kind == Kind::pcma; }
+  bool is_same(const Codec& other) const {
+    return kind == other.kind && clock_rate == other.clock_rate && name_hash == other.name_hash &&
+           channels == other.channels;
+  }
+};
+
+Codec codec_of(const Format& format);
+
+/// The negotiated formats of one side of one stream, at most 12; what lies above is not relayed.
+class CodecList {
+ public:
+  static constexpr size_t limit = 12;
+  CodecList() = default;
+  explicit CodecList(std::span<const Format> formats);
+
+  const Codec* find(uint8_t payload_type) const;
+  /// The same codec under its own number here; the same number is preferred where one codec has several.
+  const Codec* find_same(const Codec& codec) const;
+  const Codec* find_kind(Codec::Kind kind) const;
+  /// What media of our own is sent in: the first G.711.
+  const Codec* own() const;
+  bool is_empty() const { return count_ == 0; }
+
+ private:
+  std::array<Codec, limit> codecs_{};
+  uint8_t count_ = 0;
+};
+
+/// How a packet of one side's codec leaves on another side.
+struct Mapping {
+  enum class Way : uint8_t { pass, to_alaw, to_ulaw };
+  Way way = Way::pass;
+  uint8_t payload_type = 0;
+};
+/// Nothing when the other side has no use for it.
+std::optional<Mapping> map_codec(const CodecList& from, uint8_t payload_type, const CodecList& to);
+
+}  // namespace nearend::media

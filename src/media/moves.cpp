@@ -1,0 +1,98 @@
+// Paths and moves: which feed an endpoint hears, and how one takes over from another without a step.
+#include <algorithm>
+
+#include "media/engine.hpp"
+
+namespace nearend::media {
+namespace {
+constexpr std::chrono::milliseconds frame{20};
+constexpr std::chrono::seconds talking{1};
+}  // namespace
+
+void Engine::connect(AnchorId id, const Path& path, io::Instant now) {
+  Anchor* anchor = find(id);
+  if (!anchor) return;
+  Anchor* peer = path.kind == Path::Kind::bridge ? find(path.peer) : nullptr;
+  if (path.kind == Path::Kind::bridge && (!peer || peer == anchor)) return;
+  if (anchor->feed != Feed{path.kind, path.peer}) leave_bridge(*anchor, path, now);
+  if (peer) {
+    if (peer->feed != Feed{Path::Kind::bridge, id}) leave_bridge(*peer, path, now);
+    set_feed(*peer, {Path::Kind::bridge, id}, path, now);
+  }
+  set_feed(*anchor, {path.kind, peer ? path.peer : AnchorId::none}, path, now);
+}
+
+/// The one who stays behind hears the old feed until it gets a path of its own, for prove_within at most: both ends of
+/// a bridge are usually moved by two commands, one right after the other.
+void Engine::leave_bridge(Anchor& anchor, const Path& path, io::Instant now) {
+  if (anchor.feed.kind != Path::Kind::bridge) return;
+  Anchor* peer = find(anchor.feed.peer);
+  if (!peer || peer->feed != Feed{Path::Kind::bridge, anchor.id}) return;
+  const Feed old = peer->feed;
+  peer->feed = Feed{};
+  peer->feed_since = now;
+  hold_open_events(*peer, now);
+  begin_move(*peer, old, false, path.prove_within, path.overlap, now);
+}
+
+void Engine::set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::Instant now) {
+  anchor.has_comfort_noise = path.has_comfort_noise;
+  activate(anchor);
+  if (feed == anchor.feed) {
+    if (anchor.move) return;  // its report is under way
+    begin_move(anchor, feed, false, path.prove_within, path.overlap, now);
+    switch_move(anchor, true, now);
+    return;
+  }
+  const Feed old = anchor.move && !anchor.move->is_switched ? anchor.move->old : anchor.feed;
+  anchor.feed = feed;
+  anchor.feed_since = now;
+  hold_open_events(anchor, now);
+  begin_move(anchor, old, false, path.prove_within, path.overlap, now);
+  if (feed.kind == Path::Kind::idle) switch_move(anchor, true, now);
+}
+
+void Engine::begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, milliseconds prove_within,
+                        milliseconds overlap, io::Instant now) {
+  auto move = std::make_unique<Move>();
+  move->old = old;
+  move->is_old_remote = is_old_remote;
+  move->overlap = overlap;
+  move->switch_by = now + prove_within;
+  const auto& out = anchor.streams.front().outer.out;
+  if (out.has_sent() && now - out.last_sent() < talking) move->last_sent = out.last_sent();
+  anchor.move = std::move(move);
+  activate(anchor);
+}
+
+void Engine::switch_move(Anchor& anchor, bool is_proven, io::Instant now) {
+  Move& move = *anchor.move;
+  move.is_switched = true;
+  move.report.was_proven = is_proven;
+  move.report_at = now + move.overlap;
+}
+
+void Engine::hold_open_events(Anchor& anchor, io::Instant now) {
+  for (Stream& stream : anchor.streams) {
+    hold_event(anchor, stream.outer, now);
+    hold_event(anchor, stream.inner, now);
+  }
+}
+
+void Engine::tick_move(Anchor& anchor, io::Instant now) {
+  if (!anchor.move) return;
+  if (!anchor.move->is_switched && now >= anchor.move->switch_by) switch_move(anchor, false, now);
+  if (anchor.move->is_switched && now >= anchor.move->report_at) report_move(anchor, now);
+}
+
+void Engine::report_move(Anchor& anchor, io::Instant now) {
+  Move& move = *anchor.move;
+  auto pause = move.longest_pause;
+  if (move.last_sent != io::Instant{}) pause = std::max(pause, now - move.last_sent);
+  pause = std::max(std::chrono::nanoseconds(0), pause - frame);
+  move.report.gap_ms = std::chrono::duration<double, std::milli>(pause).count();
+  output_.tell(anchor.id, event::Moved{move.report, anchor.feed.kind});
+  anchor.move.reset();
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/result.hpp"
+
+namespace nearend::media {
+
+/// The settings of one media node, in a gateway's process or apart.
+struct NodeSettings {
+  IpAddress bind_outer = IpAddress::loopback();  ///< Where RTP from endpoints and carriers is received.
+  IpAddress bind_inner = IpAddress::loopback();  ///< Where RTP from other gateways and routers' nodes is received.
+  std::optional<IpAddress> bind_outer_v6;        ///< The same for endpoints on IPv6; none: refused.
+  std::optional<IpAddress> advertised_outer;     ///< Written in SDP instead of bind_outer (one-to-one NAT).
+  std::optional<IpAddress> advertised_inner;     ///< Written in SDP instead of bind_inner.
+  std::optional<IpAddress> advertised_outer_v6;  ///< Written in SDP instead of bind_outer_v6.
+  uint16_t port_first = 20000;                   ///< First UDP port; each stream of a side takes two.
+  uint16_t port_last = 29999;                    ///< Last UDP port. Keep clear of net.ipv4.ip_local_port_range.
+  std::string recordings = "recordings";         ///< Directory of recordings, made when missing.
+  std::string cache;                             ///< Directory of fetched and spoken sound; empty: memory only.
+  uint64_t cache_bytes = 64u << 20;              ///< Decoded sound kept in memory.
+  bool may_reach_internal = false;               ///< Fetch sound from private and loopback addresses too (labs only).
+  std::vector<std::string> capabilities{"bridge", "play", "tts", "record", "collect"};  ///< What this node takes on.
+  uint32_t anchors_max = 2000;  ///< Legs at a time; above it allocate answers unavailable.
+  uint32_t cores = 1;           ///< Media threads.
+  uint32_t workers = 2;         ///< Threads for speech, decoding and files.
+
+  /// The first setting that cannot work, by name.
+  Result<void> checked() const;
+};
+
+}  // namespace nearend::media

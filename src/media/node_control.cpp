@@ -1,0 +1,414 @@
+#include "media/node_control.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/text.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace nearend::media {
+namespace {
+
+constexpr std::chrono::seconds lease_check{1};
+constexpr int bind_tries = 16;
+constexpr size_t streams_max = 16;
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= 80 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+NodeControl::NodeControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader)
+    : loop_(loop),
+      settings_(std::move(settings)),
+      loader_(loader),
+      ports_(settings_.port_first, settings_.port_last),
+      generation_(static_cast<uint32_t>(loop.random() >> 33)),
+      last_job_(loop.random() >> 20),
+      lease_timer_(loop),
+      loads_(loop) {}
+
+Result<NodeControl::Held*> NodeControl::find(AnchorId anchor) {
+  const auto found = held_.find(anchor);
+  if (found == held_.end()) return fail(Error::Kind::not_found, "anchor {:x} is gone", static_cast<uint64_t>(anchor));
+  Held& held = found->second;
+  if (held.lease.count() > 0) held.lease_until = loop_.now() + held.lease;
+  return &held;
+}
+
+Result<void> NodeControl::need(std::string_view capability) const {
+  const auto& all = settings_.capabilities;
+  if (std::find(all.begin(), all.end(), capability) != all.end()) return {};
+  return fail(Error::Kind::unsupported, "this media node has no \"{}\"", capability);
+}
+
+Task<Result<AnchorInfo>> NodeControl::allocate(AllocateRequest request) {
+  co_return allocate_now(std::move(request));
+}
+
+Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
+  if (const auto known = by_leg_.find(request.leg); known != by_leg_.end() && !request.leg.empty()) {
+    auto held = find(known->second);
+    return (*held)->info;
+  }
+  for (const std::string& capability : request.needs)
+    if (auto has = need(capability); !has) return pass(has);
+  if (request.streams.empty() || request.streams.size() > streams_max)
+    return fail(Error::Kind::invalid, "streams: 1 to {} are possible, not {}", streams_max, request.streams.size());
+  if (held_.size() >= settings_.anchors_max)
+    return fail(Error::Kind::unavailable, "all {} anchors are taken", settings_.anchors_max);
+
+  uint32_t slot = slots_;
+  if (free_slots_.empty()) {
+    ++slots_;
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  generation_ = (generation_ + 1) & 0x7fffffff;  // JSON's integers stay exact and positive
+  if (generation_ == 0) generation_ = 1;
+  Held held;
+  held.info.id = static_cast<AnchorId>(uint64_t{generation_} << 32 | slot);
+  held.leg = request.leg;
+  held.has_inner = request.has_inner;
+  held.lease = request.lease;
+  held.lease_until = loop_.now() + request.lease;
+  std::vector<Engine::StreamSockets> sockets;
+  if (auto opened = open_streams(held, request, sockets); !opened) {
+    free_sockets(held);
+    free_slots_.push_back(slot);
+    telemetry::counter("nearend_media_allocate_failed_total").add();
+    return pass(opened);
+  }
+  command([id = held.info.id, sockets = std::move(sockets), has_inner = held.has_inner](
+              Engine& engine, io::Instant now) { engine.add(id, sockets, has_inner, now); });
+  if (!held.leg.empty()) by_leg_[held.leg] = held.info.id;
+  if (held.lease.count() > 0 && !lease_timer_.is_running()) lease_timer_.start(lease_check, [this] { check_leases(); });
+  AnchorInfo info = held.info;
+  held_.emplace(info.id, std::move(held));
+  return info;
+}
+
+Result<NodeControl::SocketPair> NodeControl::open_pair(Held& held, const IpAddress& bind, const Inlet& inlet,
+                                                       uint16_t& port) {
+  Result<SocketPair> opened = fail(Error::Kind::unavailable, "all media ports from {} to {} are taken or resting",
+                                   settings_.port_first, settings_.port_last);
+  for (int i = 0; i < bind_tries && !opened; ++i) {
+    const auto taken = ports_.take(loop_.random(), loop_.now());
+    if (!taken) break;
+    opened = open_sockets({bind, *taken}, inlet);
+    if (!opened) {  // somebody else's port: not tried again at once
+      ports_.give_back(*taken, loop_.random(), loop_.now());
+      continue;
+    }
+    port = *taken;
+    held.ports.push_back(port);
+    held.sockets.push_back(opened->first);
+    held.sockets.push_back(opened->second);
+  }
+  if (!opened) opened.error().kind = Error::Kind::unavailable;
+  return opened;
+}
+
+Result<void> NodeControl::open_streams(Held& held, const AllocateRequest& request,
+                                       std::vector<Engine::StreamSockets>& sockets) {
+  const bool is_v6 = request.outer_family == IpAddress::Family::v6;
+  if (is_v6 && !settings_.bind_outer_v6)
+    return fail(Error::Kind::unsupported, "this media node has no IPv6 address towards endpoints");
+  const IpAddress outer = is_v6 ? *settings_.bind_outer_v6 : settings_.bind_outer;
+  const IpAddress outer_told =
+      is_v6 ? settings_.advertised_outer_v6.value_or(outer) : settings_.advertised_outer.value_or(outer);
+  for (StreamKind kind : request.streams) {
+    Inlet inlet{.anchor = held.info.id, .stream = static_cast<uint8_t>(sockets.size())};
+    AnchorInfo::StreamPorts ports{.kind = kind};
+    Engine::StreamSockets made{.kind = kind};
+    auto pair = open_pair(held, outer, inlet, ports.outer.port);
+    if (!pair) return pass(pair);
+    std::tie(made.outer_rtp, made.outer_rtcp) = *pair;
+    ports.outer.address = outer_told;
+    if (request.has_inner) {
+      inlet.side = Side::inner;
+      pair = open_pair(held, settings_.bind_inner, inlet, ports.inner.port);
+      if (!pair) return pass(pair);
+      std::tie(made.inner_rtp, made.inner_rtcp) = *pair;
+      ports.inner.address = settings_.advertised_inner.value_or(settings_.bind_inner);
+    }
+    held.info.streams.push_back(ports);
+    sockets.push_back(made);
+  }
+  return {};
+}
+
+Task<Result<void>> NodeControl::set_remote(AnchorId anchor, Side side, Remote remote) {
+  co_return set_remote_now(anchor, side, std::move(remote));
+}
+
+Result<void> NodeControl::set_remote_now(AnchorId anchor, Side side, Remote remote) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (remote.stream >= (*held)->info.streams.size())
+    return fail(Error::Kind::invalid, "stream {} does not exist; the anchor has {}", remote.stream,
+                (*held)->info.streams.size());
+  if (side == Side::inner && !(*held)->has_inner)
+    return fail(Error::Kind::invalid, "the anchor was allocated without an inner side");
+  // No RTP to groups, whoever asks for it (threat TH13).
+  const auto& address = remote.rtp.address;
+  if (address.is_multicast() || address == IpAddress::v4(0xffffffff))
+    return fail(Error::Kind::refused, "remote {} is a multicast or broadcast address", address.to_string());
+  command([anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {
+    engine.set_remote(anchor, side, remote, now);
+  });
+  return {};
+}
+
+Result<void> NodeControl::check_path(const Held& held, const Path& path) {
+  if (path.kind == Path::Kind::inner && !held.has_inner)
+    return fail(Error::Kind::invalid, "path inner: the anchor was allocated without an inner side");
+  if (path.kind != Path::Kind::bridge) return {};
+  if (auto has = need("bridge"); !has) return pass(has);
+  if (path.peer == held.info.id) return fail(Error::Kind::invalid, "peer: an anchor cannot be bridged to itself");
+  auto peer = find(path.peer);
+  if (!peer) return fail(Error::Kind::not_found, "peer: {}", peer.error().text);
+  return {};
+}
+
+Result<void> NodeControl::connect_now(AnchorId anchor, const Path& path) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto checked = check_path(**held, path); !checked) return pass(checked);
+  (*held)->armed.reset();
+  command([anchor, path](Engine& engine, io::Instant now) { engine.connect(anchor, path, now); });
+  return {};
+}
+
+Task<Result<void>> NodeControl::connect(AnchorId anchor, Path path) {
+  co_return connect_now(anchor, path);
+}
+
+Task<Result<void>> NodeControl::arm(AnchorId anchor, Path path) {
+  auto held = find(anchor);
+  if (!held) co_return pass(held);
+  auto checked = check_path(**held, path);
+  if (!checked) co_return pass(checked);
+  (*held)->armed = path;
+  co_return Result<void>{};
+}
+
+void NodeControl::open(AnchorId anchor) {
+  auto held = find(anchor);
+  if (!held || !(*held)->armed) return;
+  const Path path = *(*held)->armed;
+  if (auto connected = connect_now(anchor, path); !connected)
+    telemetry::warn("media_open_failed", {{"leg", (*held)->leg}, {"error", connected.error().text}});
+}
+
+void NodeControl::watch_silence(AnchorId anchor, milliseconds after) {
+  if (auto held = find(anchor))
+    command([anchor, after](Engine& engine, io::Instant now) { engine.watch_silence(anchor, after, now); });
+}
+
+Task<Result<std::vector<StreamStats>>> NodeControl::stats(AnchorId anchor) {
+  auto held = find(anchor);
+  if (!held) co_return pass(held);
+  io::Reply<std::vector<StreamStats>> reply(loop_);
+  command([anchor, reply, &loop = loop_](Engine& engine, io::Instant) {
+    loop.post([reply, figures = engine.stats(anchor)]() mutable { reply.set(std::move(figures)); });
+  });
+  const io::Instant deadline = loop_.now() + std::chrono::seconds(2);
+  auto figures = co_await reply.wait(deadline);
+  if (!figures) co_return fail(Error::Kind::timeout, "the media thread did not answer");
+  co_return std::move(*figures);
+}
+
+void NodeControl::renew(AnchorId anchor, std::chrono::seconds lease) {
+  auto held = find(anchor);
+  if (!held) return;
+  (*held)->lease = lease;
+  (*held)->lease_until = loop_.now() + lease;
+  if (lease.count() > 0 && !lease_timer_.is_running()) lease_timer_.start(lease_check, [this] { check_leases(); });
+}
+
+void NodeControl::check_leases() {
+  std::vector<AnchorId> over;
+  bool has_leases = false;
+  for (const auto& [id, held] : held_) {
+    if (held.lease.count() == 0) continue;
+    has_leases = true;
+    if (loop_.now() >= held.lease_until) over.push_back(id);
+  }
+  std::sort(over.begin(), over.end());
+  for (AnchorId id : over) {
+    drop(id);
+    on_event(id, event::Lost{"lease over"});
+  }
+  if (has_leases) lease_timer_.start(lease_check, [this] { check_leases(); });
+}
+
+void NodeControl::release(AnchorId anchor) {
+  drop(anchor);
+}
+
+void NodeControl::drop(AnchorId anchor) {
+  const auto found = held_.find(anchor);
+  if (found == held_.end()) return;
+  Held held = std::move(found->second);
+  held_.erase(found);
+  by_leg_.erase(held.leg);
+  command([anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); });
+  free_slots_.push_back(static_cast<uint32_t>(static_cast<uint64_t>(anchor)));
+  free_sockets(held);
+}
+
+void NodeControl::free_sockets(Held& held) {
+  if (!held.sockets.empty()) close_sockets(std::exchange(held.sockets, {}));
+  for (uint16_t port : held.ports) ports_.give_back(port, loop_.random(), loop_.now());
+  held.ports.clear();
+}
+
+void NodeControl::release_all() {
+  handler_ = nullptr;
+  loads_.cancel_all();
+  while (!held_.empty()) drop(held_.begin()->first);
+}
+
+void NodeControl::on_event(AnchorId anchor, Event event) {
+  if (handler_) handler_(anchor, std::move(event));
+}
+
+Task<Result<NodeState>> NodeControl::state() {
+  NodeState state;
+  state.capabilities = settings_.capabilities;
+  state.anchors = static_cast<uint32_t>(held_.size());
+  state.anchors_max = settings_.anchors_max;
+  const double ports_taken = ports_.size() == 0 ? 1.0
+                                                : 1.0 - static_cast<double>(ports_.free_count(loop_.now())) /
+                                                            static_cast<double>(ports_.size());
+  state.load = std::max(static_cast<double>(state.anchors) / state.anchors_max, ports_taken);
+  co_return state;
+}
+
+// Jobs.
+
+Result<std::vector<PlayItem>> NodeControl::make_items(const std::vector<Source>& sources) {
+  std::vector<PlayItem> items;
+  for (const Source& source : sources) {
+    PlayItem item{.kind = source.kind, .length = source.length, .loop = source.loop};
+    if (source.kind == Source::Kind::speech)
+      if (auto has = need("tts"); !has) return pass(has);
+    if (source.kind == Source::Kind::tone) {
+      auto tone = find_tone(source.value);
+      if (!tone) return pass(tone);
+      item.tone = *tone;
+    }
+    if (source.kind == Source::Kind::digits) {
+      item.digits = source.value;
+      for (char c : item.digits)
+        if (c != 'w' && c != 'W' && !rtp::event_of_digit(c))
+          return fail(Error::Kind::invalid, "digits \"{}\": 0-9, A-D, #, *, w and W are possible", source.value);
+    }
+    if (item.needs_clip()) item.clip = loader_.cached(source);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+void NodeControl::load_missing(AnchorId anchor, JobId job, const std::vector<Source>& sources,
+                               const std::vector<PlayItem>& items) {
+  for (size_t i = 0; i < items.size(); ++i)
+    if (items[i].needs_clip() && !items[i].clip) loads_.spawn(load_one(anchor, job, i, sources[i]));
+}
+
+Task<void> NodeControl::load_one(AnchorId anchor, JobId job, size_t item, Source source) {
+  auto clip = co_await loader_.load(std::move(source));
+  command([anchor, job, item, clip = std::move(clip)](Engine& engine, io::Instant) mutable {
+    engine.supply(anchor, job, item, std::move(clip));
+  });
+}
+
+Task<void> NodeControl::load_ahead(Source source) {
+  auto clip = co_await loader_.load(std::move(source));
+  if (!clip) telemetry::debug("media_prefetch_failed", {{"error", clip.error().text}});
+}
+
+void NodeControl::prefetch(std::string url) {
+  Source source{.kind = Source::Kind::url, .value = std::move(url)};
+  if (!loader_.cached(source)) loads_.spawn(load_ahead(std::move(source)));
+}
+
+Task<Result<JobId>> NodeControl::play(AnchorId anchor, PlayRequest request) {
+  co_return play_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::play_now(AnchorId anchor, PlayRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("play"); !has) return pass(has);
+  auto items = make_items(request.sources);
+  if (!items) return pass(items);
+  const JobId job = next_job();
+  std::vector<PlayItem> kept = *items;
+  command(
+      [anchor, job, items = std::move(*items), is_stopped = request.is_stopped_by_digit](
+          Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), is_stopped, now); });
+  load_missing(anchor, job, request.sources, kept);
+  return job;
+}
+
+Task<Result<JobId>> NodeControl::collect(AnchorId anchor, CollectRequest request) {
+  co_return collect_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::collect_now(AnchorId anchor, CollectRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("collect"); !has) return pass(has);
+  auto items = make_items(request.prompt.sources);
+  if (!items) return pass(items);
+  const JobId job = next_job();
+  std::vector<PlayItem> kept = *items;
+  const std::vector<Source> sources = request.prompt.sources;
+  command(
+      [anchor, job, request = std::move(request), items = std::move(*items)](Engine& engine, io::Instant now) mutable {
+        engine.collect(anchor, job, request, std::move(items), now);
+      });
+  load_missing(anchor, job, sources, kept);
+  return job;
+}
+
+Task<Result<JobId>> NodeControl::record(AnchorId anchor, RecordRequest request) {
+  co_return record_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("record"); !has) return pass(has);
+  if (request.legs.empty()) request.legs.push_back(anchor);
+  if (request.legs.size() > 2)
+    return fail(Error::Kind::invalid, "legs: one or two can be recorded, not {}", request.legs.size());
+  for (AnchorId leg : request.legs)
+    if (auto known = find(leg); !known) return fail(Error::Kind::not_found, "legs: {}", known.error().text);
+  // File names are ids that we made (threat TH25).
+  if (!is_plain_name(request.path_hint))
+    return fail(Error::Kind::invalid, "path_hint \"{}\" is no id: letters, digits, - and _ are possible",
+                request.path_hint);
+  std::error_code error;
+  std::filesystem::create_directories(settings_.recordings, error);
+  const JobId job = next_job();
+  std::string path = settings_.recordings + "/" + request.path_hint + ".wav";
+  command([job, request = std::move(request), path = std::move(path)](Engine& engine, io::Instant now) {
+    engine.record(job, request, path, now);
+  });
+  return job;
+}
+
+void NodeControl::stop(AnchorId anchor, JobId job) {
+  if (auto held = find(anchor))
+    command([anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "io/async.hpp"
+#include "media/engine.hpp"
+#include "media/node.hpp"
+#include "media/port_pool.hpp"
+#include "media/source_loader.hpp"
+
+namespace nearend::media {
+
+/// The part of a media node that all its shapes share, on the caller's loop: ids, ports, leases, checks, jobs' sources
+/// and events. What differs, how the engine is reached and what its sockets are, is left to LoopControl and
+/// LocalControl.
+class NodeControl : public Control {
+ public:
+  void set_event_handler(EventHandler handler) override { handler_ = std::move(handler); }
+  Task<Result<AnchorInfo>> allocate(AllocateRequest request) override;
+  Task<Result<void>> set_remote(AnchorId anchor, Side side, Remote remote) override;
+  Task<Result<void>> connect(AnchorId anchor, Path path) override;
+  Task<Result<void>> arm(AnchorId anchor, Path path) override;
+  void open(AnchorId anchor) override;
+  Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
+  Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
+  Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
+  void stop(AnchorId anchor, JobId job) override;
+  void prefetch(std::string url) override;
+  void watch_silence(AnchorId anchor, milliseconds after) override;
+  Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) override;
+  void renew(AnchorId anchor, std::chrono::seconds lease) override;
+  void release(AnchorId anchor) override;
+  Task<Result<NodeState>> state() override;
+
+ protected:
+  using Command = std::move_only_function<void(Engine&, io::Instant)>;
+  using SocketPair = std::pair<Socket, Socket>;
+
+  /// `loader` outlives this.
+  NodeControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader);
+
+  /// Binds RTP on `local` and RTCP on the port above; packets go to the engine as `inlet` says.
+  virtual Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) = 0;
+  /// Called after the anchor's removal was commanded (or when allocation fails half way).
+  virtual void close_sockets(std::vector<Socket> sockets) = 0;
+  /// Runs on the engine's thread, in order.
+  virtual void command(Command run) = 0;
+
+  /// For what the engine tells; loop's thread, never from within a command.
+  void on_event(AnchorId anchor, Event event);
+  io::Loop& loop() { return loop_; }
+  const NodeSettings& settings() const { return settings_; }
+  /// Releases all without a word, before the engine goes.
+  void release_all();
+
+ private:
+  struct Held {
+    AnchorInfo info;
+    std::string leg;
+    std::vector<Socket> sockets;
+    std::vector<uint16_t> ports;
+    std::vector<JobId> jobs;
+    bool has_inner = true;
+    std::optional<Path> armed;
+    std::chrono::seconds lease{0};
+    io::Instant lease_until{};
+  };
+
+  Result<AnchorInfo> allocate_now(AllocateRequest request);
+  Result<void> open_streams(Held& held, const AllocateRequest& request, std::vector<Engine::StreamSockets>& sockets);
+  Result<SocketPair> open_pair(Held& held, const IpAddress& bind, const Inlet& inlet, uint16_t& port);
+  Result<void> set_remote_now(AnchorId anchor, Side side, Remote remote);
+  Result<void> check_path(const Held& held, const Path& path);
+  Result<void> connect_now(AnchorId anchor, const Path& path);
+  Result<JobId> play_now(AnchorId anchor, PlayRequest request);
+  Result<JobId> collect_now(AnchorId anchor, CollectRequest request);
+  Result<JobId> record_now(AnchorId anchor, RecordRequest request);
+  Result<std::vector<PlayItem>> make_items(const std::vector<Source>& sources);
+  void load_missing(AnchorId anchor, JobId job, const std::vector<Source>& sources, const std::vector<PlayItem>& items);
+  Task<void> load_one(AnchorId anchor, JobId job, size_t item, Source source);
+  Task<void> load_ahead(Source source);
+  Result<Held*> find(AnchorId anchor);
+  Result<void> need(std::string_view capability) const;
+  JobId next_job() { return static_cast<JobId>(++last_job_); }
+  void free_sockets(Held& held);
+  void drop(AnchorId anchor);
+  void check_leases();
+
+  io::Loop& loop_;
+  NodeSettings settings_;
+  SourceLoader& loader_;
+  PortPool ports_;
+  EventHandler handler_;
+  std::unordered_map<AnchorId, Held> held_;
+  std::unordered_map<std::string, AnchorId> by_leg_;
+  std::vector<uint32_t> free_slots_;
+  uint32_t slots_ = 0;
+  uint32_t generation_ = 0;
+  uint64_t last_job_ = 0;
+  io::Timer lease_timer_;
+  io::Scope loads_;
+};
+
+}  // namespace nearend::media

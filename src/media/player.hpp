@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "media/clip.hpp"
+#include "media/control.hpp"
+#include "media/tone.hpp"
+#include "rtp/telephone_event.hpp"
+
+namespace nearend::media {
+
+/// One thing to play, on the media thread: what is known of it, and the clip as soon as it is there.
+struct PlayItem {
+  Source::Kind kind = Source::Kind::silence;
+  ClipPtr clip;                ///< url, file, speech; null until loaded.
+  std::optional<Error> error;  ///< Will not come.
+  Tone tone;
+  std::string digits;
+  milliseconds length{0};
+  uint32_t loop = 1;
+  bool needs_clip() const {
+    return kind == Source::Kind::url || kind == Source::Kind::file || kind == Source::Kind::speech;
+  }
+};
+
+/// 20 ms of what we say ourselves.
+struct OwnFrame {
+  enum class Kind : uint8_t { audio, event, nothing };
+  Kind kind = Kind::audio;
+  bool is_event_start = false;
+  rtp::EventPayload event;
+  std::array<int16_t, frame_samples> samples{};
+};
+
+/// Plays items one after another without a gap. Media thread; next() takes no memory.
+class Player {
+ public:
+  enum class State : uint8_t { playing, waiting, ended, failed };
+
+  Player(JobId job, std::vector<PlayItem> items, bool is_stopped_by_digit)
+      : job_(job), items_(std::move(items)), is_stopped_by_digit_(is_stopped_by_digit) {
+    begin_item();
+  }
+  /// Makes the next 20 ms. `has_events`: digits go as RFC 4733 events, otherwise as tones.
+  /// waiting: the clip has not come yet, the frame is silence. ended: there was nothing left.
+  State next(OwnFrame& frame, bool has_events);
+
+  JobId job() const { return job_; }
+  bool is_stopped_by_digit() const { return is_stopped_by_digit_; }
+  milliseconds played() const { return milliseconds(frames_ * 20); }
+  const std::optional<Error>& error() const { return error_; }
+  void supply(size_t item, Result<ClipPtr> clip);
+
+ private:
+  static constexpr uint32_t loop_max = 1000;
+  void begin_item();
+  void begin_round();
+  void next_item();
+  bool end_round();
+  bool fill_clip(const PlayItem& item, OwnFrame& frame, size_t& filled);
+  bool fill_timed(const PlayItem& item, OwnFrame& frame, size_t& filled);
+  bool fill_digits(const PlayItem& item, OwnFrame& frame, size_t& filled, bool has_events);
+
+  JobId job_;
+  std::vector<PlayItem> items_;
+  bool is_stopped_by_digit_;
+  size_t item_ = 0;
+  uint32_t round_ = 0;
+  size_t position_ = 0;  // samples into a clip or silence; digits: index
+  ToneGenerator tone_;
+  std::optional<rtp::EventSender> event_;
+  size_t pause_samples_ = 0;  // left of a w, a W or the gap after a digit
+  bool is_tone_running_ = false;
+  uint64_t frames_ = 0;
+  std::optional<Error> error_;
+};
+
+}  // namespace nearend::media

@@ -1,0 +1,118 @@
+#include "media/recorder.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace nearend::media {
+namespace {
+constexpr int voice_level = 300;  // mean of a frame, about -40 dBFS
+}
+
+Recorder::Recorder(JobId job, const RecordRequest& request, std::string path, io::Instant begin)
+    : job_(job),
+      owner_(request.legs.front()),
+      path_(std::move(path)),
+      finish_on_digits_(request.finish_on_digits),
+      channels_(request.is_dual && request.legs.size() > 1 ? 2 : 1),
+      begin_(begin),
+      length_max_(request.length_max),
+      silence_timeout_(request.silence_timeout),
+      file_(std::make_shared<RecordingFile>(RecordingFile::Settings{
+          .path = path_, .channels = channels_, .is_silence_trimmed = request.is_silence_trimmed})) {
+  legs_.resize(std::min<size_t>(request.legs.size(), 2));
+  for (size_t i = 0; i < legs_.size(); ++i) legs_[i].anchor = request.legs[i];
+}
+
+int64_t Recorder::position_at(io::Instant now) const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(now - begin_).count() * sample_rate / 1'000'000;
+}
+
+void Recorder::note_level(std::span<const int16_t> samples) {
+  int64_t sum = 0;
+  for (int16_t sample : samples) sum += std::abs(int{sample});
+  if (sum > voice_level * static_cast<int64_t>(samples.size()))
+    silent_samples_ = 0;
+  else
+    silent_samples_ += static_cast<int64_t>(samples.size() / legs_.size());
+}
+
+void Recorder::add(size_t index, uint64_t source, uint32_t timestamp, std::span<const int16_t> samples,
+                   io::Instant now) {
+  if (now < begin_ || is_ending || samples.empty()) return;
+  note_level(samples);
+  Leg& leg = legs_[index];
+  const int64_t here = position_at(now);
+  int64_t position = leg.last_position + static_cast<int32_t>(timestamp - leg.last_timestamp);
+  const int64_t patience_samples = patience.count() * (sample_rate / 1000);
+  // A new source, or one whose clock has left ours by more than the line can bear, is set down at the time of arrival.
+  if (leg.source != source || position < here - patience_samples || position > here + patience_samples) {
+    position = here;
+    leg.source = source;
+  }
+  leg.last_position = position;
+  leg.last_timestamp = timestamp;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const int64_t at = position + static_cast<int64_t>(i);
+    if (at < flushed_ || at >= flushed_ + static_cast<int64_t>(ring_samples)) continue;
+    leg.ring[static_cast<size_t>(at) % ring_samples] = samples[i];
+  }
+}
+
+bool Recorder::on_digit(char digit) {
+  if (finish_on_digits_.find(digit) == std::string::npos) return false;
+  digits_ = digit;
+  return true;
+}
+
+std::vector<int16_t> Recorder::take(int64_t until) {
+  std::vector<int16_t> piece;
+  piece.reserve(static_cast<size_t>(until - flushed_) * channels_);
+  for (; flushed_ < until; ++flushed_) {
+    const size_t at = static_cast<size_t>(flushed_) % ring_samples;
+    int mixed = 0;
+    for (Leg& leg : legs_) {
+      const int16_t sample = std::exchange(leg.ring[at], int16_t{0});
+      if (channels_ == 2)
+        piece.push_back(sample);
+      else
+        mixed += sample;
+    }
+    if (channels_ == 1) piece.push_back(static_cast<int16_t>(std::clamp(mixed, -32768, 32767)));
+  }
+  return piece;
+}
+
+void Recorder::flush(Worker& worker, bool is_last, io::Instant now) {
+  const int64_t latest = std::chrono::duration_cast<milliseconds>(length_max_).count() * (sample_rate / 1000);
+  const int64_t until = std::min(latest, position_at(is_last ? now : now - patience));
+  if (until <= flushed_ || (!is_last && until - flushed_ < static_cast<int64_t>(sample_rate / 5))) return;
+  const int64_t first = std::min(until, flushed_ + static_cast<int64_t>(ring_samples));
+  std::vector<int16_t> piece = take(first);
+  flushed_ = std::max(flushed_, first);
+  ++written_->pending;
+  worker.submit(static_cast<uint64_t>(job_),
+                [file = file_, written = written_, piece = std::move(piece)]() -> Worker::Completion {
+                  const bool is_written = file->write(piece).has_value();
+                  return [written, is_written] {
+                    --written->pending;
+                    if (!is_written) written->has_failed = true;
+                  };
+                });
+}
+
+std::string_view Recorder::reason_to_end(io::Instant now) const {
+  if (written_->has_failed || written_->pending > pending_max) return "disk-full";
+  if (now - begin_ >= length_max_) return "length";
+  if (silence_timeout_ && silent_samples_ >= silence_timeout_->count() * int64_t{sample_rate}) return "silence";
+  return {};
+}
+
+void Recorder::close(Worker& worker, std::move_only_function<void(milliseconds, bool)> done) {
+  worker.submit(static_cast<uint64_t>(job_),
+                [file = file_, written = written_, done = std::move(done)]() mutable -> Worker::Completion {
+                  const milliseconds length = file->close();
+                  return [length, written, done = std::move(done)]() mutable { done(length, !written->has_failed); };
+                });
+}
+
+}  // namespace nearend::media

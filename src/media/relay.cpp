@@ -1,0 +1,326 @@
+// The packet path: from a datagram that came in to the datagrams that go out. Nothing here takes memory, locks or logs.
+#include <algorithm>
+#include <cstring>
+
+#include "media/arrival.hpp"
+#include "rtp/g711.hpp"
+
+namespace nearend::media {
+namespace {
+
+constexpr size_t datagram_max = 1600;
+
+uint64_t hash_payload(rtp::Bytes payload) {
+  uint64_t hash = 1469598103934665603u;
+  for (uint8_t byte : payload) hash = (hash ^ byte) * 1099511628211u;
+  return hash;
+}
+
+/// Silence repeats itself; only what differs from byte to byte tells a doubled frame.
+bool is_telling(rtp::Bytes payload) {
+  return std::any_of(payload.begin(), payload.end(), [&](uint8_t byte) { return byte != payload[0]; });
+}
+
+}  // namespace
+
+void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now) {
+  Anchor* anchor = find(inlet.anchor);
+  if (!anchor || inlet.stream >= anchor->streams.size()) return;
+  if (inlet.is_rtcp || rtp::is_rtcp(datagram))
+    input_rtcp(*anchor, inlet, from, datagram, now);
+  else
+    input_rtp(*anchor, inlet, from, datagram, now);
+}
+
+void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
+                       io::Instant now) {
+  Port& port = anchor.streams[inlet.stream].at(inlet.side);
+  const auto packet = rtp::parse_packet(datagram);
+  if (!packet) {
+    ++port.counters.dropped_malformed;
+    return;
+  }
+  Arrival arrival(datagram, *packet, now, inlet);
+  if (!admit(anchor, port, arrival, from) || !count_packet(port, arrival)) return;
+  note_arrival(anchor, port, arrival);
+  if (!port.may_receive) return;
+  if (port.is_opaque) {
+    relay_opaque(anchor, arrival);
+    return;
+  }
+  if (arrival.is_event) detect_digits(anchor, port, arrival);
+  if (arrival.side == Side::outer && anchor.jobs && arrival.is_g711()) tap_audio(anchor, port, arrival);
+  relay(anchor, arrival);
+}
+
+bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) {
+  const auto& packet = arrival.packet;
+  const auto verdict = port.gate.admit(from, packet.ssrc, packet.sequence, !port.is_opaque, arrival.now);
+  if (verdict == SourceGate::Verdict::accepted) {
+    if (port.gate.take_ssrc_change()) {
+      ++port.counters.ssrc_changes;
+      port.source = next_source();
+      port.counters.lost_before += port.receiver.lost();
+      port.receiver.restart();
+    }
+    if (port.previous) port.previous->is_superseded = true;
+    port.remote_ssrc = packet.ssrc;
+    arrival.source = port.source;
+    return true;
+  }
+  PreviousRemote* previous = port.previous.get();
+  if (previous && arrival.now < previous->kept_until &&
+      previous->gate.admit(from, packet.ssrc, packet.sequence, !port.is_opaque, arrival.now) ==
+          SourceGate::Verdict::accepted) {
+    arrival.is_previous = true;
+    arrival.is_late = previous->is_superseded || arrival.now >= previous->accepted_until;
+    arrival.source = previous->source;
+    return true;
+  }
+  ++port.counters.dropped_source;
+  return false;
+}
+
+bool Engine::count_packet(Port& port, Arrival& arrival) {
+  arrival.codecs = &port.codecs;
+  arrival.codec = port.codecs.find(arrival.packet.payload_type);
+  if (!arrival.codec && !port.codecs.is_empty()) {
+    ++port.counters.dropped_format;
+    return false;
+  }
+  arrival.clock_rate = arrival.codec ? arrival.codec->clock_rate : port.is_opaque ? 90'000 : 8000;
+  arrival.frame = arrival.is_g711() ? static_cast<uint32_t>(arrival.packet.payload.size())
+                                    : arrival.clock_rate / 1000 * port.ptime_ms;
+  if (arrival.codec && arrival.codec->kind == Codec::Kind::event && !port.is_opaque) {
+    const auto event = rtp::parse_event(arrival.packet.payload);
+    arrival.is_event = event.has_value();
+    if (event) arrival.event = *event;
+  }
+  ++port.counters.packets_in;
+  port.counters.octets_in += arrival.packet.payload.size();
+  if (arrival.is_previous) return true;
+  port.clock_rate = arrival.clock_rate;
+  // Opaque streams carry several SSRCs (retransmission, layers): their numbers are not ours to judge.
+  if (port.is_opaque) return true;
+  switch (port.receiver.on_packet(arrival.packet, arrival.clock_rate, arrival.now)) {
+    case rtp::Receiver::Verdict::good:
+      return true;
+    case rtp::Receiver::Verdict::restarted:
+      port.source = arrival.source = next_source();
+      return true;
+    default:
+      ++port.counters.late;
+      return false;
+  }
+}
+
+void Engine::note_arrival(Anchor& anchor, Port& port, const Arrival& arrival) {
+  if (!port.has_first_packet && !arrival.is_previous) {
+    port.has_first_packet = true;
+    output_.tell(anchor.id, event::FirstPacket{arrival.side});
+  }
+  if (arrival.side != Side::outer) return;
+  anchor.last_heard = arrival.now;
+  if (!anchor.is_silent) return;
+  anchor.is_silent = false;
+  output_.tell(anchor.id, event::Resumed{});
+}
+
+void Engine::detect_digits(Anchor& anchor, Port& port, const Arrival& arrival) {
+  EventRoute& route = port.event_route;
+  if (!route.has_begun || route.timestamp != arrival.packet.timestamp)
+    route = {.has_begun = true, .timestamp = arrival.packet.timestamp, .feed = anchor.feed};
+  if (arrival.side != Side::outer) return;
+  const auto found = port.digits.on_event(arrival.packet.timestamp, arrival.event, arrival.clock_rate, arrival.now);
+  if (port.digits.is_open()) activate(anchor);
+  if (found.has_begun) on_digit_begun(anchor, arrival.now);
+  for (uint8_t i = 0; i < found.count; ++i) on_digit(anchor, found.pressed[i], false, arrival.now);
+}
+
+void Engine::tap_audio(Anchor& anchor, Port&, const Arrival& arrival) {
+  std::array<int16_t, 960> samples;
+  const auto payload = arrival.packet.payload.first(std::min(arrival.packet.payload.size(), samples.size()));
+  const auto decode = arrival.codec->kind == Codec::Kind::pcmu ? rtp::decode_ulaw : rtp::decode_alaw;
+  std::transform(payload.begin(), payload.end(), samples.begin(), decode);
+  const std::span<const int16_t> decoded(samples.data(), payload.size());
+  for (const AnchorJobs::Tap& tap : anchor.jobs->taps)
+    tap.recorder->add(tap.leg, arrival.source, arrival.packet.timestamp, decoded, arrival.now);
+  if (!anchor.jobs->in_band) return;
+  std::array<char, 4> keys;
+  const size_t count = anchor.jobs->in_band->feed(decoded, keys);
+  for (size_t i = 0; i < count; ++i) {
+    on_digit_begun(anchor, arrival.now);
+    on_digit(anchor, {keys[i], milliseconds(0)}, true, arrival.now);
+  }
+}
+
+void Engine::relay(Anchor& anchor, Arrival& arrival) {
+  if (arrival.side == Side::inner) {
+    deliver(anchor, Side::outer, arrival, Feed{Path::Kind::inner});
+    return;
+  }
+  const EventRoute& route = anchor.streams[arrival.stream].outer.event_route;
+  if (arrival.is_event) {
+    send_to_feed(anchor, route.feed, arrival);
+    return;
+  }
+  send_to_feed(anchor, anchor.feed, arrival);
+  const Move* move = anchor.move.get();
+  if (!move || move->old == anchor.feed || (move->is_switched && move->old.kind == Path::Kind::inner)) return;
+  send_to_feed(anchor, move->old, arrival);
+}
+
+void Engine::send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival) {
+  if (feed.kind == Path::Kind::inner) deliver(anchor, Side::inner, arrival, Feed{Path::Kind::inner});
+  if (feed.kind != Path::Kind::bridge) return;
+  if (Anchor* peer = find(feed.peer)) deliver(*peer, Side::outer, arrival, Feed{Path::Kind::bridge, anchor.id});
+}
+
+void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
+  const bool is_inner = arrival.side == Side::inner;
+  Anchor* target = is_inner ? &anchor : anchor.feed.kind == Path::Kind::inner ? &anchor : find(anchor.feed.peer);
+  const Side side = is_inner || anchor.feed.kind == Path::Kind::bridge ? Side::outer : Side::inner;
+  if (!target || anchor.feed.kind == Path::Kind::idle) return;
+  if (arrival.stream >= target->streams.size()) return;
+  Port& port = target->streams[arrival.stream].at(side);
+  const Feed from = side == Side::outer && !is_inner ? Feed{Path::Kind::bridge, anchor.id} : Feed{Path::Kind::inner};
+  const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
+  if (!port.has_remote || !mapping || !may_enter(*target, side, arrival, from)) return;
+  rtp::Packet header = arrival.packet;
+  header.payload_type = mapping->payload_type;
+  rtp::rewrite_header(arrival.datagram.data(), header);
+  send_rtp(*target, port, side, arrival.datagram, arrival.now);
+}
+
+bool Engine::may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from) {
+  if (arrival.is_late) return false;
+  Move* move = target.move.get();
+  if (side == Side::inner)
+    return target.feed.kind == Path::Kind::inner || (move && move->old.kind == Path::Kind::inner && !move->is_switched);
+  const bool is_own_playing = target.jobs && target.jobs->player && arrival.stream == 0;
+  if (!move) return target.feed == from && !is_own_playing;
+  const bool is_new = target.feed == from && !(move->is_old_remote && arrival.is_previous);
+  const bool is_old = move->old == from;
+  if (is_new && !move->is_switched) switch_move(target, true, arrival.now);
+  return !is_own_playing && (is_new || (is_old && !move->is_switched));
+}
+
+void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from) {
+  if (arrival.stream >= target.streams.size()) return;
+  Port& port = target.streams[arrival.stream].at(side);
+  if (!port.has_remote || port.is_opaque) return;
+  const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
+  if (!mapping) {
+    ++port.counters.dropped_format;
+    return;
+  }
+  OpenEvent& open = port.event;
+  const bool is_of_open = arrival.is_event && open.is_open && open.source == arrival.source &&
+                          open.timestamp_in == arrival.packet.timestamp;
+  if (is_of_open && !port.out.is_fed_by(arrival.source)) {
+    send_placed(target, port, side, arrival, port.out.insert(open.timestamp_out, arrival.now), *mapping);
+    return;
+  }
+  if (!is_of_open && !may_enter(target, side, arrival, from)) {
+    ++port.counters.late;
+    return;
+  }
+  if (arrival.is_event && open.is_open && open.source != arrival.source) end_event(target, port, side, arrival.now);
+  const auto place =
+      port.out.place(arrival.source, arrival.packet, arrival.frame, arrival.clock_rate, arrival.is_event, arrival.now);
+  if (!place) {
+    ++port.counters.late;
+    return;
+  }
+  if (place->is_switch && open.is_open && open.source != arrival.source) hold_event(target, port, arrival.now);
+  if (target.move && side == Side::outer && arrival.stream == 0) note_moved_packet(*target.move, arrival, *place);
+  send_placed(target, port, side, arrival, *place, *mapping);
+}
+
+void Engine::note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place) {
+  move.report.lost += place.missed_frames;
+  if (arrival.is_event || arrival.packet.payload.empty() || !is_telling(arrival.packet.payload)) return;
+  const uint64_t hash = hash_payload(arrival.packet.payload);
+  if (std::find(move.recent.begin(), move.recent.end(), hash) != move.recent.end()) ++move.report.doubled;
+  move.recent[move.recent_next++ % move.recent.size()] = hash;
+}
+
+void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
+                         const Mapping& mapping) {
+  rtp::Packet header{.marker = place.marker,
+                     .payload_type = mapping.payload_type,
+                     .sequence = place.sequence,
+                     .timestamp = place.timestamp,
+                     .ssrc = port.out.ssrc(),
+                     .payload = arrival.packet.payload};
+  if (arrival.is_event) note_event(port, arrival, place, mapping.payload_type);
+  if (mapping.way == Mapping::Way::pass) {
+    rtp::rewrite_header(arrival.datagram.data(), header);
+    send_rtp(target, port, side, arrival.datagram, arrival.now);
+    return;
+  }
+  std::array<uint8_t, datagram_max> transcoded;
+  std::array<uint8_t, datagram_max> datagram;
+  const auto payload = header.payload.first(std::min(header.payload.size(), datagram_max - rtp::fixed_header_size));
+  const auto convert = mapping.way == Mapping::Way::to_alaw ? rtp::alaw_of_ulaw : rtp::ulaw_of_alaw;
+  std::transform(payload.begin(), payload.end(), transcoded.begin(), convert);
+  header.payload = {transcoded.data(), payload.size()};
+  const size_t size = rtp::write_packet(datagram, header);
+  send_rtp(target, port, side, {datagram.data(), size}, arrival.now);
+}
+
+void Engine::send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
+  const Endpoint to = port.gate.rtp_target();
+  if (!port.may_send || to.port == 0) return;
+  output_.send(port.rtp_socket, to, packet);
+  ++port.counters.packets_out;
+  port.counters.octets_out += packet.size() - rtp::fixed_header_size;
+  if (PreviousRemote* previous = port.previous.get();
+      previous && previous->is_fed && !previous->is_superseded && now < previous->accepted_until) {
+    const Endpoint old = previous->gate.rtp_target();
+    if (old.port != 0 && old != to) output_.send(port.rtp_socket, old, packet);
+  }
+  if (!anchor.move || side != Side::outer) return;
+  if (anchor.move->last_sent != io::Instant{})
+    anchor.move->longest_pause = std::max(anchor.move->longest_pause, now - anchor.move->last_sent);
+  anchor.move->last_sent = now;
+}
+
+void Engine::note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type) {
+  OpenEvent& open = port.event;
+  const bool is_same = open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
+  // The end packets' repeats must not open the event again.
+  if (!is_same) open = OpenEvent();
+  open.source = arrival.source;
+  open.timestamp_in = arrival.packet.timestamp;
+  open.is_open = !arrival.event.is_end && (!is_same || open.is_open);
+  open.timestamp_out = place.timestamp;
+  open.payload_type = payload_type;
+  open.last = arrival.event;
+  open.heard = arrival.now;
+}
+
+void Engine::hold_event(Anchor& anchor, Port& port, io::Instant now) {
+  if (!port.event.is_open || port.event.finish_by) return;
+  port.event.finish_by = now + event_hold;
+  activate(anchor);
+}
+
+void Engine::end_event(Anchor& anchor, Port& port, Side side, io::Instant now) {
+  OpenEvent& open = port.event;
+  open.is_open = false;
+  open.last.is_end = true;
+  const auto payload = rtp::write_event(open.last);
+  for (int i = 0; i < 3; ++i) {
+    const auto place = port.out.insert(open.timestamp_out, now);
+    std::array<uint8_t, rtp::fixed_header_size + 4> datagram;
+    const rtp::Packet packet{.payload_type = open.payload_type,
+                             .sequence = place.sequence,
+                             .timestamp = place.timestamp,
+                             .ssrc = port.out.ssrc(),
+                             .payload = payload};
+    send_rtp(anchor, port, side, {datagram.data(), rtp::write_packet(datagram, packet)}, now);
+  }
+}
+
+}  // namespace nearend::media

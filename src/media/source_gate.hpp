@@ -1,0 +1,60 @@
+#pragma once
+
+#include <vector>
+
+#include "io/loop.hpp"
+#include "media/control.hpp"
+
+namespace nearend::media {
+
+/// Decides whose packets one side of one stream accepts, and where its own go (reliability.md TH1, TH2). Strict: the
+/// address of the session description and the listed networks. Learn: the description's address at once, any other
+/// after three packets in order from one source, within 2 s and 5 packets; then locked, SSRC pinned. No allocation
+/// after set().
+class SourceGate {
+ public:
+  enum class Verdict : uint8_t {
+    accepted,
+    stranger,   ///< Not from there: drop and count.
+    probation,  ///< Right address, another SSRC, not yet believed.
+  };
+  static constexpr uint8_t learn_packets = 5;
+  static constexpr uint8_t learn_in_order = 3;
+  static constexpr std::chrono::seconds learn_window{2};
+  /// A locked source that was silent for this long may come back from another address with the same SSRC (NAT
+  /// rebinding).
+  static constexpr std::chrono::seconds relearn_after{5};
+
+  void set(const Remote& remote);
+  /// The same address with other details (a re-INVITE that moves nothing): what was learned stays.
+  void update_rule(const Remote& remote);
+  /// `is_pinned`: one SSRC at a time (audio).
+  Verdict admit(const Endpoint& from, uint32_t ssrc, uint16_t sequence, bool is_pinned, io::Instant now);
+  bool admit_rtcp(const Endpoint& from);
+
+  /// Where RTP goes: the learned source, else the description's. Port 0: nowhere.
+  Endpoint rtp_target() const;
+  Endpoint rtcp_target() const;
+  bool is_locked() const { return is_locked_; }
+  bool is_rtcp_mux() const { return is_mux_; }
+  const Endpoint& described() const { return rtp_; }
+  /// True once after the pinned SSRC changed.
+  bool take_ssrc_change() { return std::exchange(has_new_ssrc_, false); }
+
+ private:
+  bool is_listed(const IpAddress& address) const;
+  bool admit_source(const Endpoint& from, uint32_t ssrc, uint16_t sequence, io::Instant now);
+  bool learn(const Endpoint& from, uint32_t ssrc, uint16_t sequence, io::Instant now);
+  void lock(const Endpoint& from);
+
+  Endpoint rtp_, rtcp_, locked_, candidate_, locked_rtcp_;
+  std::vector<Cidr> also_;
+  io::Instant learn_since_{}, last_{};
+  uint32_t ssrc_ = 0, candidate_ssrc_ = 0, new_ssrc_ = 0;
+  uint16_t candidate_sequence_ = 0;
+  uint8_t candidate_count_ = 0, learned_packets_ = 0;
+  bool is_learning_ = false, is_mux_ = false, is_locked_ = false, is_rtcp_locked_ = false, has_ssrc_ = false,
+       has_candidate_ssrc_ = false, has_new_ssrc_ = false, has_learn_begun_ = false;
+};
+
+}  // namespace nearend::media
