@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sip/message.hpp"
+#include "sip/multipart.hpp"
 
 namespace {
 
@@ -30,6 +31,7 @@ void look(const Message& message) {
   static_cast<void>(message.method_name());
   static_cast<void>(message.content_type());
   static_cast<void>(message.parsed_request_uri());
+  for (const BodyPart& part : body_parts(message)) require(message.body().find(part.content) != std::string_view::npos);
   for (size_t i = 0; i < message.field_count(); ++i) {
     const Message::Field field = message.field(i);
     require(message.has(field.name));
