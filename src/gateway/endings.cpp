@@ -1,0 +1,116 @@
+#include "gateway/endings.hpp"
+
+#include <algorithm>
+
+#include "gateway/link_end.hpp"
+#include "gateway/pairing.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::gateway {
+
+namespace {
+
+/// The number after "cause=" of a Reason header, or 200.
+int cause_of(std::string_view reason) {
+  const size_t at = reason.find("cause=");
+  if (at == std::string_view::npos) return 200;
+  int cause = 0;
+  for (char c : reason.substr(at + 6)) {
+    if (c < '0' || c > '9' || cause > 999) break;
+    cause = cause * 10 + (c - '0');
+  }
+  return cause == 0 ? 200 : cause;
+}
+
+/// The quoted text of a Reason header, or what `otherwise` says.
+std::string text_of(std::string_view reason, std::string_view otherwise) {
+  const size_t first = reason.find("text=\"");
+  if (first == std::string_view::npos) return std::string(otherwise);
+  const size_t last = reason.find('"', first + 6);
+  return std::string(reason.substr(first + 6, last == std::string_view::npos ? last : last - first - 6));
+}
+
+constexpr std::chrono::milliseconds recording_patience{1'000};
+
+}  // namespace
+
+void Endings::end(Leg& leg, const EndCause& cause) {
+  close(leg, cause, true);
+}
+
+void Endings::endpoint_gone(Leg& leg, const EndCause& cause) {
+  close(leg, cause, false);
+}
+
+void Endings::router_ended(Leg& leg, std::string_view reason) {
+  parts_.legs.bind_link(leg, sip::DialogId::none);
+  const std::string text = text_of(reason, "ended by the application");
+  close(leg, {.status = cause_of(reason), .text = text, .by = "router"}, true);
+}
+
+void Endings::router_lost(Leg& leg) {
+  parts_.legs.bind_link(leg, sip::DialogId::none);
+  if (leg.is_over) return;
+  telemetry::warn("router lost", {{"call", leg.call}, {"leg", leg.id}, {"region", parts_.settings.region}});
+  if (leg.joint.state == Joint::State::open) return;
+  await_router(leg);
+}
+
+void Endings::await_router(Leg& leg) {
+  if (leg.is_over || leg.grace.is_running()) return;
+  leg.grace.start(parts_.settings.router_wait,
+                  [this, &leg] { end(leg, {.status = 503, .text = "router lost", .by = "gateway"}); });
+}
+
+void Endings::close_outer(Leg& leg, const EndCause& cause) {
+  const sip::DialogId outer = leg.dialogs.outer;
+  if (outer == sip::DialogId::none) return;
+  const bool is_refusal = leg.is_inbound && !leg.dialogs.is_outer_answered && cause.status >= 300;
+  if (is_refusal)
+    (void)parts_.outside->refuse(outer, cause.status);
+  else
+    parts_.outside->end(outer, {{"Reason", reason_header(cause)}});
+}
+
+void Endings::close(Leg& leg, const EndCause& cause, bool is_outer_alive) {
+  if (leg.is_over) return;
+  leg.is_over = true;
+  leg.limit.stop();
+  leg.grace.stop();
+  if (is_outer_alive) close_outer(leg, cause);
+  parts_.ledger.end(leg, cause);
+  if (leg.provider != Leg::no_provider) parts_.providers.give_back(leg.provider);
+  parts_.pairing->on_leg_over(leg, cause);
+  leg.bill.status = cause.status;
+  leg.bill.cause = cause.text;
+  if (!stop_recordings(leg)) let_go(leg);
+}
+
+/// What is being recorded for the router is told to it before the BYE; false when there is nothing.
+bool Endings::stop_recordings(Leg& leg) {
+  const auto is_recording = [](const Orders::Job& job) { return job.kind == Orders::Job::Kind::record; };
+  if (leg.dialogs.link == sip::DialogId::none || std::ranges::none_of(leg.orders.jobs, is_recording)) return false;
+  for (const Orders::Job& job : leg.orders.jobs)
+    if (is_recording(job)) leg.media.stop(job.id);
+  leg.grace.start(recording_patience, [this, &leg] { let_go(leg); });
+  return true;
+}
+
+void Endings::recording_done(Leg& leg) {
+  const auto is_recording = [](const Orders::Job& job) { return job.kind == Orders::Job::Kind::record; };
+  if (std::ranges::none_of(leg.orders.jobs, is_recording)) let_go(leg);
+}
+
+void Endings::let_go(Leg& leg) {
+  leg.grace.stop();
+  const EndCause cause{.status = leg.bill.status, .text = leg.bill.cause};
+  const bool is_link_refusal = !leg.is_inbound && !leg.dialogs.is_link_answered;
+  if (is_link_refusal)
+    parts_.link_end->refuse(leg, cause.status >= 300 ? cause.status : 480, cause.text);
+  else
+    parts_.link_end->end(leg, cause);
+  leg.media.release();
+  parts_.legs.retire(leg);
+}
+
+}  // namespace nearend::gateway

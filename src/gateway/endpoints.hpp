@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/parts.hpp"
+
+namespace nearend::gateway {
+
+/// The dialog with a leg's endpoint once it is there: ringing, answering, its re-INVITEs and UPDATEs. All are settled
+/// here; the other side learns of them only when it must (a new codec). An endpoint is never re-INVITEd because media
+/// moved. Gateway's loop only.
+class Endpoints {
+ public:
+  explicit Endpoints(Parts& parts) : parts_(parts) {}
+
+  /// Readies the leg's outer side for descriptions.
+  void begin(Leg& leg);
+  /// Which packets we take from the endpoint.
+  SourcePolicy source_of(const Leg& leg) const;
+  /// Tells the media node what was agreed with the endpoint.
+  void apply(Leg& leg);
+
+  void ring(Leg& caller);
+  /// 183 with our description: the caller hears what its path gives.
+  void early_media(Leg& caller);
+  /// Answers an inbound leg once its answer event is durable; a second call changes nothing. `codecs`: those of the leg
+  /// it is to talk to, so that nothing need be transcoded; empty: as agreed.
+  void answer(Leg& caller, const std::vector<sdp::Codec>& codecs = {});
+
+  void on_acknowledged(Leg& leg, const sip::event::Acknowledged& event);
+  void on_requested(Leg& leg, const sip::event::Requested& event);
+  /// A re-INVITE of ours came out.
+  void on_reoffer_accepted(Leg& leg, const sip::event::Accepted& event);
+  void on_reoffer_refused(Leg& leg, const sip::event::Refused& event);
+  /// Offers the endpoint our own address again, with these codecs first; used for codec changes and to leave DIRECT.
+  void reoffer(Leg& leg, std::vector<sdp::Codec> codecs);
+
+ private:
+  void on_offer(Leg& leg, const sip::event::Requested& event);
+  void follow_codec(Leg& leg);
+  void watch(Leg& leg);
+
+  Parts& parts_;
+};
+
+}  // namespace nearend::gateway

@@ -1,0 +1,97 @@
+#include "gateway/ledger.hpp"
+
+#include <boost/json/string.hpp>
+
+#include "base/json.hpp"
+#include "gateway/legs.hpp"
+
+namespace nearend::gateway {
+
+namespace {
+
+std::string_view name_of(media::Path::Kind kind) {
+  switch (kind) {
+    case media::Path::Kind::idle:
+      return "idle";
+    case media::Path::Kind::inner:
+      return "inner";
+    case media::Path::Kind::bridge:
+      return "bridge";
+  }
+  return "";
+}
+
+std::string_view direction_of(const Leg& leg) {
+  return leg.is_inbound ? "inbound" : "outbound";
+}
+
+}  // namespace
+
+std::string reason_header(const EndCause& cause) {
+  std::string text;
+  for (char c : cause.text) {
+    if (c == '"' || c == '\\') text += '\\';
+    if (static_cast<unsigned char>(c) >= 0x20) text += c;
+  }
+  return fmt::format("SIP;cause={};text=\"{}\"", cause.status, text);
+}
+
+void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable) {
+  Record record;
+  record.event.id = new_id(loop_, "EV");
+  record.event.call_sid = leg.call;
+  record.event.account_sid = leg.account;
+  record.event.leg = leg.id;
+  record.event.kind = kind;
+  record.event.gateway = settings_.name;
+  record.event.at_ms = loop_.wall_ms();
+  record.event.detail = std::move(detail);
+  record.ship_to = leg.events_url.empty() ? settings_.events_url : leg.events_url;
+  journal_.append(std::move(record), std::move(on_durable));
+}
+
+void Ledger::start(Leg& leg) {
+  leg.bill.started = loop_.now();
+  json::object detail{{"direction", direction_of(leg)}, {"from", leg.from}, {"to", leg.to}};
+  if (!leg.parent.empty()) detail["parent"] = leg.parent;
+  if (leg.is_forwarded) detail["forwarded"] = true;
+  append(leg, "start", to_json(detail));
+}
+
+void Ledger::answer(Leg& leg, io::Callback on_durable) {
+  leg.bill.answered = loop_.now();
+  leg.bill.is_answered = true;
+  json::object detail;
+  if (leg.provider != Leg::no_provider) detail["provider"] = settings_.providers[leg.provider].name;
+  append(leg, "answer", to_json(detail), std::move(on_durable));
+}
+
+void Ledger::move(Leg& leg, const media::event::Moved& moved) {
+  const json::object detail{{"path", name_of(moved.kind)},
+                            {"gap_ms", moved.report.gap_ms},
+                            {"lost", moved.report.lost},
+                            {"doubled", moved.report.doubled},
+                            {"proven", moved.report.was_proven}};
+  append(leg, "move", to_json(detail));
+}
+
+void Ledger::end(Leg& leg, const EndCause& cause) {
+  if (leg.bill.is_closed) return;
+  leg.bill.talked = talked(leg);
+  leg.bill.is_closed = true;
+  const json::object detail{{"status", cause.status},
+                            {"cause", cause.text},
+                            {"by", cause.by},
+                            {"answered", leg.bill.is_answered},
+                            {"duration_ms", talked(leg).count()},
+                            {"direction", direction_of(leg)}};
+  append(leg, "end", to_json(detail));
+}
+
+std::chrono::milliseconds Ledger::talked(const Leg& leg) const {
+  if (leg.bill.is_closed) return leg.bill.talked;
+  if (!leg.bill.is_answered) return {};
+  return std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - leg.bill.answered);
+}
+
+}  // namespace nearend::gateway

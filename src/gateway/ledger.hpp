@@ -1,0 +1,43 @@
+#pragma once
+
+#include <string_view>
+
+#include "gateway/journal.hpp"
+#include "gateway/leg.hpp"
+#include "gateway/settings.hpp"
+
+namespace nearend::gateway {
+
+/// Why a leg ended, as its Reason header (RFC 3326) and its journal say.
+struct EndCause {
+  int status = 200;
+  std::string_view text = "hung up";
+  std::string_view by = "endpoint";  ///< endpoint, router, gateway, peer, provider
+};
+/// `SIP;cause=408;text="RTP timeout"`
+std::string reason_header(const EndCause& cause);
+
+/// Writes the call events of legs to the journal: start, answer, move, end, each once, with the gateway's own clock
+/// (call-flows.md C5; reliability.md, decision 3). Gateway's loop only.
+class Ledger {
+ public:
+  Ledger(const Settings& settings, io::Loop& loop, Journal& journal)
+      : settings_(settings), loop_(loop), journal_(journal) {}
+
+  void start(Leg& leg);
+  /// `on_durable` runs when the answer may be sent.
+  void answer(Leg& leg, io::Callback on_durable);
+  void move(Leg& leg, const media::event::Moved& moved);
+  void end(Leg& leg, const EndCause& cause);
+  /// From answer to now, or to the end; 0 when never answered.
+  std::chrono::milliseconds talked(const Leg& leg) const;
+
+ private:
+  void append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable = {});
+
+  const Settings& settings_;
+  io::Loop& loop_;
+  Journal& journal_;
+};
+
+}  // namespace nearend::gateway

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/attempt.hpp"
+#include "gateway/media_end.hpp"
+#include "gateway/negotiation.hpp"
+#include "io/async.hpp"
+#include "io/loop.hpp"
+#include "link/profile.hpp"
+#include "media/control.hpp"
+#include "sip/stack.hpp"
+
+namespace nearend::gateway {
+
+/// The two dialogs of a leg: with the endpoint, and with the router. Either may be none.
+struct Dialogs {
+  sip::DialogId outer = sip::DialogId::none;
+  sip::DialogId link = sip::DialogId::none;
+  bool is_outer_answered = false;
+  bool is_link_answered = false;
+  bool is_reoffer_out = false;  ///< A re-INVITE of ours to the endpoint has no answer yet.
+  bool is_direct = false;       ///< The endpoint was given its peer's address (M26).
+  sip::ServerTransactionId direct = sip::ServerTransactionId::none;  ///< The router's wish for that, not answered yet.
+};
+
+/// Whom a leg is joined to, or is to be joined to when the callee answers.
+struct Joint {
+  enum class State : uint8_t { none, armed, open };
+  State state = State::none;
+  std::string peer;                ///< Leg id.
+  std::string peer_gateway;        ///< Link URI of the gateway that has it; empty: this one.
+  bool opens_on_answer = false;    ///< Callee's leg: open when its endpoint answers, without asking the router (C5).
+  bool has_peer_answered = false;  ///< The peer's answer came before the arming.
+};
+
+/// What the router said in advance for this leg, and what it has running.
+struct Orders {
+  struct Continuation {
+    bool is_hangup_after = false;
+    bool is_running = false;
+    uint32_t done = 0;
+    std::vector<media::Source> sources;
+    media::JobId job = media::JobId::none;
+  };
+  struct Job {
+    uint32_t number = 0;  ///< The router's.
+    media::JobId id = media::JobId::none;
+    enum class Kind : uint8_t { play, gather, record } kind = Kind::play;
+  };
+  std::unique_ptr<Continuation> continuation;
+  std::vector<Job> jobs;
+  media::JobId ring = media::JobId::none;
+  bool is_star_watched = false;
+  bool is_reanchor_out = false;  ///< We asked the router to take the media back.
+  bool is_overtaken = false;     ///< The router commanded something since.
+  bool is_star_out = false;      ///< We asked the router to end the other side.
+  bool is_silent = false;        ///< We told the router that the endpoint is silent.
+};
+
+/// What billing needs of a leg.
+struct Bill {
+  io::Instant started{}, answered{};
+  bool is_answered = false;
+  bool is_closed = false;
+  int status = 200;
+  std::string cause;
+  std::chrono::milliseconds talked{0};  ///< Once closed.
+};
+
+/// One party's side of a call in this gateway. A record of parts; each part has its own class that acts on it:
+/// Endpoints and LinkEnd on the dialogs, MediaEnd on the media, Pairing on the joint, Commands and LocalVerbs on the
+/// orders, Ledger on the bill. It lives until Legs retires it; its scope's coroutines die with it.
+struct Leg {
+  Leg(io::Loop& loop, media::Control& control) : scope(loop), media(scope, control), limit(loop), grace(loop) {}
+  Leg(const Leg&) = delete;
+  ~Leg() { scope.cancel_all(); }
+
+  std::string id;       ///< LG…
+  std::string call;     ///< CA…
+  std::string account;  ///< AC…
+  std::string parent;   ///< The leg that had this one dialled.
+  std::string from, to;
+  std::string events_url;
+  bool is_inbound = true;
+  bool is_forwarded = false;  ///< No router has to do with it.
+  bool is_over = false;
+  size_t provider = no_provider;
+  static constexpr size_t no_provider = SIZE_MAX;
+
+  io::Scope scope;
+  Dialogs dialogs;
+  MediaEnd media;
+  Joint joint;
+  Orders orders;
+  Bill bill;
+  std::unique_ptr<Attempt> attempt;  ///< While it is being set up.
+  io::Timer limit;                   ///< Ring timeout, then time limit.
+  io::Timer grace;                   ///< A lone caller waits for its router.
+
+  bool is_child_of(const Leg& other) const { return !parent.empty() && parent == other.id; }
+};
+
+}  // namespace nearend::gateway

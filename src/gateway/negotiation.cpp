@@ -1,0 +1,221 @@
+#include "gateway/negotiation.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace nearend::gateway {
+
+namespace {
+
+bool is_carried_audio(const sdp::Media& section) {
+  return section.kind == "audio" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
+}
+bool is_carried_video(const sdp::Media& section) {
+  return section.kind == "video" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
+}
+
+/// Nothing to send to: where an address in someone's SDP would make us a reflector (threat TH13).
+bool is_sound(const Endpoint& endpoint, bool is_loopback_allowed) {
+  const IpAddress& address = endpoint.address;
+  if (endpoint.port == 0 || address.is_unspecified() || address.is_multicast()) return false;
+  if (!address.is_v6() && address.bytes()[0] == 255) return false;
+  return is_loopback_allowed || !address.is_loopback();
+}
+
+media::Format format_of(const sdp::Codec& codec, uint8_t payload_type) {
+  return {
+      .payload_type = payload_type, .name = codec.encoding, .clock_rate = codec.clock_rate, .channels = codec.channels};
+}
+
+std::vector<media::Format> formats_of(const sdp::Agreed& agreed) {
+  std::vector<media::Format> formats{format_of(agreed.codec, agreed.send_payload_type)};
+  for (const sdp::Codec& codec : agreed.alternatives)
+    if (!sdp::is_same_codec(codec, agreed.codec) && !equal_ignoring_case(codec.encoding, "telephone-event"))
+      formats.push_back(format_of(codec, codec.payload_type));
+  if (agreed.send_event_payload_type)
+    formats.push_back({.payload_type = *agreed.send_event_payload_type, .name = "telephone-event"});
+  return formats;
+}
+
+std::vector<media::Format> formats_of(const sdp::Media& section) {
+  std::vector<media::Format> formats;
+  for (const sdp::RtpMap& map : section.codecs())
+    formats.push_back({.payload_type = map.payload_type,
+                       .name = map.encoding,
+                       .clock_rate = map.clock_rate,
+                       .channels = map.channels});
+  return formats;
+}
+
+}  // namespace
+
+std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video) {
+  std::vector<media::StreamKind> streams;
+  bool has_audio = false;
+  for (const sdp::Media& section : description.media) {
+    if (is_carried_audio(section) && !has_audio) {
+      streams.push_back(media::StreamKind::audio);
+      has_audio = true;
+    } else if (is_carried_video(section) && has_video && std::ranges::count(streams, media::StreamKind::video) == 0) {
+      streams.push_back(media::StreamKind::video);
+    }
+  }
+  return streams;
+}
+
+void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
+  const IpAddress address = streams.empty() ? IpAddress() : streams.front().address.address;
+  streams_ = std::move(streams);
+  speaker_.emplace(session >> 1, address);
+}
+
+sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction) const {
+  sdp::LocalMedia line;
+  line.rtp = streams_[stream].address;
+  line.codecs = codecs_;
+  line.codecs.push_back(sdp::telephone_event());
+  line.direction = direction;
+  return line;
+}
+
+sdp::LocalMedia Negotiation::relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const {
+  sdp::LocalMedia line;
+  line.kind = section.kind;
+  line.protocol = section.protocol;
+  line.rtp = streams_[stream].address;
+  line.codecs.clear();
+  line.direction = direction;
+  line.relayed = section;
+  return line;
+}
+
+std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescription& description,
+                                                    sdp::Direction direction) {
+  std::vector<sdp::LocalMedia> locals;
+  std::vector<bool> is_taken(streams_.size(), false);
+  lines_.clear();
+  const auto take = [&](media::StreamKind kind) -> std::optional<size_t> {
+    for (size_t i = 0; i < streams_.size(); ++i)
+      if (streams_[i].kind == kind && !is_taken[i]) {
+        is_taken[i] = true;
+        return i;
+      }
+    return std::nullopt;
+  };
+  for (const sdp::Media& section : description.media) {
+    Line& line = lines_.emplace_back();
+    sdp::LocalMedia local;  // port 0: rejected
+    local.kind = section.kind;
+    local.protocol = section.protocol;
+    if (is_carried_audio(section)) {
+      line.stream = take(media::StreamKind::audio);
+      if (line.stream) local = audio_line(*line.stream, direction);
+    } else if (is_carried_video(section)) {
+      line.stream = take(media::StreamKind::video);
+      if (line.stream) local = relayed_line(section, *line.stream, direction);
+    }
+    locals.push_back(std::move(local));
+  }
+  return locals;
+}
+
+void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs) {
+  for (size_t i = 0; i < agreed.size() && i < lines_.size(); ++i) {
+    Line& line = lines_[i];
+    const sdp::Agreed& what = agreed[i];
+    line.is_used = what.is_accepted && line.stream.has_value();
+    if (!line.is_used) continue;
+    line.is_sending = sdp::sends(what.direction) && what.remote_rtp.has_value();
+    line.is_receiving = sdp::receives(what.direction);
+    line.rtp = what.remote_rtp.value_or(Endpoint{});
+    line.rtcp = what.remote_rtcp.value_or(Endpoint{});
+    line.is_mux = what.is_rtcp_mux;
+    line.ptime_ms = what.ptime_ms;
+    line.formats = what.is_relayed ? formats_of(theirs.media[i]) : formats_of(what);
+    if (what.is_relayed) continue;
+    agreed_codecs_.assign(1, what.codec);
+    for (const sdp::Codec& codec : what.alternatives)
+      if (!sdp::is_same_codec(codec, what.codec) && !equal_ignoring_case(codec.encoding, "telephone-event"))
+        agreed_codecs_.push_back(codec);
+  }
+}
+
+Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction direction) {
+  auto parsed = sdp::parse_sdp(offer);
+  if (!parsed) return pass(parsed);
+  const auto lines_before = lines_;
+  const auto locals = lines_for(*parsed, direction);
+  auto answer = speaker_->answer(*parsed, locals, sdp::Preference::offerer);
+  if (!answer.is_acceptable) {
+    lines_ = lines_before;
+    return fail(Error::Kind::unsupported, "no media line that we can carry");
+  }
+  learn(answer.lines, *parsed);
+  theirs_ = offer;
+  return answer.description.to_string();
+}
+
+std::string Negotiation::offer(const sdp::SessionDescription* model, sdp::Direction direction) {
+  std::vector<sdp::LocalMedia> locals;
+  if (model != nullptr) {
+    locals = lines_for(*model, direction);
+  } else {
+    lines_.clear();
+    for (size_t i = 0; i < streams_.size(); ++i) {
+      if (streams_[i].kind != media::StreamKind::audio) continue;
+      lines_.emplace_back().stream = i;
+      locals.push_back(audio_line(i, direction));
+    }
+  }
+  offer_.emplace(Offered{speaker_->offer(locals), locals});
+  return offer_->description.to_string();
+}
+
+Result<void> Negotiation::accept(std::string_view answer) {
+  auto heard = hear(answer);
+  if (heard) offer_.reset();
+  return heard;
+}
+
+Result<void> Negotiation::hear(std::string_view answer) {
+  if (!offer_) return fail(Error::Kind::invalid, "an answer without an offer");
+  auto parsed = sdp::parse_sdp(answer);
+  if (!parsed) return pass(parsed);
+  auto agreed = sdp::accept_answer(offer_->description, offer_->lines, *parsed);
+  if (!agreed) return pass(agreed);
+  learn(*agreed, *parsed);
+  theirs_ = answer;
+  return {};
+}
+
+std::vector<media::Remote> Negotiation::remotes(const SourcePolicy& policy) const {
+  std::vector<media::Remote> remotes;
+  for (const Line& line : lines_) {
+    if (!line.stream) continue;
+    media::Remote& remote = remotes.emplace_back();
+    remote.stream = *line.stream;
+    remote.source.mode = policy.is_learned ? media::SourceRule::Mode::learn : media::SourceRule::Mode::strict;
+    remote.source.also = policy.also;
+    remote.may_send = line.is_used && line.is_sending && is_sound(line.rtp, policy.is_loopback_allowed);
+    remote.may_receive = line.is_used && line.is_receiving;
+    if (!line.is_used) continue;
+    if (is_sound(line.rtp, policy.is_loopback_allowed)) remote.rtp = line.rtp;
+    remote.is_rtcp_mux = line.is_mux;
+    if (!line.is_mux && is_sound(line.rtcp, policy.is_loopback_allowed)) remote.rtcp = line.rtcp;
+    remote.formats = line.formats;
+    remote.ptime = std::chrono::milliseconds(line.ptime_ms);
+  }
+  return remotes;
+}
+
+bool Negotiation::is_inactive() const {
+  return std::ranges::none_of(lines_,
+                              [](const Line& line) { return line.is_used && (line.is_sending || line.is_receiving); });
+}
+
+std::string Negotiation::ours() const {
+  return speaker_ && speaker_->last() ? speaker_->last()->to_string() : std::string();
+}
+
+}  // namespace nearend::gateway

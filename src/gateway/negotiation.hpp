@@ -1,0 +1,91 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "media/control.hpp"
+#include "sdp/negotiate.hpp"
+
+namespace nearend::gateway {
+
+/// Our addresses on one side of an anchor, a kind of stream each.
+struct StreamAddress {
+  media::StreamKind kind = media::StreamKind::audio;
+  Endpoint address;
+};
+
+/// Which packets we take on this side besides those from the SDP's address.
+struct SourcePolicy {
+  std::vector<Cidr> also;
+  bool is_learned = false;
+  bool is_loopback_allowed = false;
+};
+
+/// The m-lines of a description that we can carry, in order: audio over RTP, and video where allowed (F2). Secure
+/// profiles and second audio lines are not.
+std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video);
+
+/// Offer and answer (RFC 3264) on one side of one leg: turns descriptions into media::Remote and back. Lines that we do
+/// not carry are rejected; video lines are relayed with our addresses. A value of its leg.
+class Negotiation {
+ public:
+  /// Before anything else; `session` is any number.
+  void begin(uint64_t session, std::vector<StreamAddress> streams);
+  bool has_begun() const { return speaker_.has_value(); }
+
+  /// Codecs that we like, best first; telephone-event is added.
+  void prefer(std::vector<sdp::Codec> codecs) { codecs_ = std::move(codecs); }
+  const std::vector<sdp::Codec>& codecs() const { return codecs_; }
+
+  /// Answers an offer. Errors: malformed (400), unsupported (488).
+  Result<std::string> answer(std::string_view offer, sdp::Direction direction = sdp::Direction::sendrecv);
+  /// An offer; video lines are copied from `model` if given.
+  std::string offer(const sdp::SessionDescription* model = nullptr,
+                    sdp::Direction direction = sdp::Direction::sendrecv);
+  /// The answer to our last offer.
+  Result<void> accept(std::string_view answer);
+  /// The same for a provisional answer: our offer stays out.
+  Result<void> hear(std::string_view answer);
+  bool is_offer_out() const { return offer_.has_value(); }
+
+  /// What was agreed, as the media node wants it, one entry a stream.
+  std::vector<media::Remote> remotes(const SourcePolicy& policy) const;
+  /// True when media flows in neither direction.
+  bool is_inactive() const;
+  /// The audio codecs that both sides can do, the one in use first; empty before the first agreement.
+  const std::vector<sdp::Codec>& agreed_codecs() const { return agreed_codecs_; }
+  /// The peer's last description as text.
+  const std::string& theirs() const { return theirs_; }
+  /// Our last description as text; empty when there is none.
+  std::string ours() const;
+
+ private:
+  struct Line {
+    std::optional<size_t> stream;  // index into streams_; none: a line that we reject
+    bool is_sending = false, is_receiving = false, is_mux = false, is_used = false;
+    Endpoint rtp, rtcp;
+    uint32_t ptime_ms = 20;
+    std::vector<media::Format> formats;
+  };
+  struct Offered {
+    sdp::SessionDescription description;
+    std::vector<sdp::LocalMedia> lines;
+  };
+  std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, sdp::Direction direction);
+  sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction) const;
+  sdp::LocalMedia relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const;
+  void learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs);
+
+  std::vector<StreamAddress> streams_;
+  std::vector<Line> lines_;
+  std::vector<sdp::Codec> codecs_{sdp::pcmu(), sdp::pcma()};
+  std::vector<sdp::Codec> agreed_codecs_;
+  std::optional<sdp::Speaker> speaker_;
+  std::optional<Offered> offer_;
+  std::string theirs_;
+};
+
+}  // namespace nearend::gateway

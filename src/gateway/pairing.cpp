@@ -1,0 +1,219 @@
+#include "gateway/pairing.hpp"
+
+#include "gateway/commands.hpp"
+#include "gateway/endings.hpp"
+#include "gateway/endpoints.hpp"
+#include "gateway/link_end.hpp"
+#include "gateway/local_verbs.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::gateway {
+
+namespace {
+
+media::Path bridge_to(const Leg& peer) {
+  return {.kind = media::Path::Kind::bridge, .peer = peer.media.anchor()};
+}
+media::Path inner_path() {
+  return {.kind = media::Path::Kind::inner};
+}
+
+link::Item about(std::string name, std::string_view leg, std::string_view peer) {
+  link::Item item{.name = std::move(name)};
+  item.parameters.emplace_back("leg", leg);
+  item.parameters.emplace_back("peer", peer);
+  return item;
+}
+
+}  // namespace
+
+Pairing::PeerPlace Pairing::place_of(const link::Item& item) const {
+  PeerPlace place{.leg = std::string(item.parameter("peer")), .gateway = std::string(item.parameter("gateway"))};
+  if (place.gateway == parts_.link_uri || parts_.legs.by_id(place.leg) != nullptr) place.gateway.clear();
+  return place;
+}
+
+void Pairing::arm_callee(Leg& callee, PeerPlace peer) {
+  Leg* here = peer.gateway.empty() ? parts_.legs.by_id(peer.leg) : nullptr;
+  if (peer.gateway.empty() && here == nullptr) return;  // the peer has gone meanwhile; H will say
+  callee.joint = {.state = Joint::State::armed,
+                  .peer = std::move(peer.leg),
+                  .peer_gateway = std::move(peer.gateway),
+                  .opens_on_answer = true};
+  callee.media.arm(here != nullptr ? bridge_to(*here) : inner_path());
+}
+
+Result<void> Pairing::arm_caller(Leg& caller, PeerPlace peer, std::string_view sdp) {
+  Joint& joint = caller.joint;
+  if (joint.state == Joint::State::open && joint.peer == peer.leg) return {};
+  const bool has_peer_answered = joint.has_peer_answered && joint.peer == peer.leg;
+  if (!peer.gateway.empty()) {
+    auto answer = caller.media.inner.answer(sdp);
+    if (!answer) return pass(answer);
+  }
+  joint = {.state = Joint::State::armed, .peer = std::move(peer.leg), .peer_gateway = std::move(peer.gateway)};
+  // Inner remotes are set when it opens: until then the router's media node may be what the caller hears.
+  if (has_peer_answered) (void)on_peer_answered(caller, std::string(joint.peer));
+  return {};
+}
+
+bool Pairing::on_callee_answered(Leg& callee) {
+  Joint& joint = callee.joint;
+  if (joint.state != Joint::State::armed || !joint.opens_on_answer) return false;
+  if (!joint.peer_gateway.empty()) {
+    joint.state = Joint::State::open;
+    callee.media.open();
+    parts_.link_end->notify(joint.peer_gateway, callee, about("answered", joint.peer, callee.id));
+    return true;
+  }
+  Leg* caller = parts_.legs.by_id(joint.peer);
+  if (caller == nullptr || caller->is_over) {
+    joint = {};
+    return false;
+  }
+  joint.state = Joint::State::open;
+  callee.media.open();
+  caller->joint = {.state = Joint::State::open, .peer = callee.id};
+  opened(*caller);
+  return true;
+}
+
+bool Pairing::on_peer_answered(Leg& caller, std::string_view peer) {
+  Joint& joint = caller.joint;
+  if (joint.state == Joint::State::open) return joint.peer == peer;
+  if (joint.state != Joint::State::armed || joint.peer != peer) {
+    joint.peer = peer;
+    joint.has_peer_answered = true;
+    return true;
+  }
+  joint.state = Joint::State::open;
+  caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
+  caller.media.connect(inner_path());
+  opened(caller);
+  return true;
+}
+
+/// An armed joint of a caller's leg has opened.
+void Pairing::opened(Leg& leg) {
+  parts_.verbs->stop_ring(leg);
+  const Leg* peer = leg.joint.peer_gateway.empty() ? parts_.legs.by_id(leg.joint.peer) : nullptr;
+  if (leg.is_inbound && !leg.dialogs.is_outer_answered)
+    parts_.endpoints->answer(leg, peer != nullptr ? peer->media.outer.agreed_codecs() : std::vector<sdp::Codec>{});
+  link::Item action{.name = "bridged"};
+  action.parameters.emplace_back("peer", leg.joint.peer);
+  if (!leg.is_forwarded) parts_.link_end->info(leg, std::move(action));
+}
+
+void Pairing::connect_here(Leg& leg, Leg& peer) {
+  const bool is_there = leg.joint.state == Joint::State::open && leg.joint.peer == peer.id &&
+                        peer.joint.state == Joint::State::open && peer.joint.peer == leg.id;
+  if (is_there) return;
+  if (leg.joint.peer != peer.id) part(leg);
+  if (peer.joint.peer != leg.id) part(peer);
+  leg.joint = {.state = Joint::State::open, .peer = peer.id};
+  peer.joint = {.state = Joint::State::open, .peer = leg.id};
+  leg.media.connect(bridge_to(peer));
+  parts_.verbs->stop_ring(leg);
+  parts_.verbs->stop_ring(peer);
+}
+
+void Pairing::join(Leg& leg, PeerPlace peer) {
+  if (peer.gateway.empty()) {
+    if (Leg* here = parts_.legs.by_id(peer.leg); here != nullptr && !here->is_over) connect_here(leg, *here);
+    return;
+  }
+  if (leg.joint.peer != peer.leg) part(leg);
+  leg.joint = {.state = Joint::State::open, .peer = std::move(peer.leg), .peer_gateway = std::move(peer.gateway)};
+  parts_.verbs->stop_ring(leg);
+  leg.media.connect(inner_path());
+}
+
+void Pairing::part(Leg& leg) {
+  const Joint joint = std::exchange(leg.joint, {});
+  if (joint.state != Joint::State::open || !joint.peer_gateway.empty()) return;
+  Leg* peer = parts_.legs.by_id(joint.peer);
+  if (peer == nullptr || peer->joint.peer != leg.id) return;
+  peer->joint = {};
+  if (peer->media.path() == media::Path::Kind::bridge) peer->media.connect({.kind = media::Path::Kind::idle});
+}
+
+void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
+  const Joint joint = std::exchange(leg.joint, {});
+  if (leg.is_forwarded) return forwarded_leg_over(leg, cause);
+  // Whom this leg had dialled ends with it; without a router nobody else would see to it.
+  for (Leg* child : parts_.legs.children_of(leg))
+    if (child->joint.peer == leg.id)
+      parts_.endings->end(*child, {.status = 200, .text = "the caller is gone", .by = "peer"});
+  if (joint.state == Joint::State::none) return;
+  if (!joint.peer_gateway.empty()) {
+    link::Item action = about("gone", joint.peer, leg.id);
+    action.parameters.emplace_back("reason", reason_header(cause));
+    return parts_.link_end->notify(joint.peer_gateway, leg, std::move(action));
+  }
+  Leg* peer = parts_.legs.by_id(joint.peer);
+  if (peer == nullptr || peer->is_over || peer->joint.peer != leg.id) return;
+  if (joint.state == Joint::State::open)
+    peer_gone(*peer);
+  else
+    peer->joint = {};
+}
+
+/// Of a forwarded call neither half goes on alone.
+void Pairing::forwarded_leg_over(Leg& leg, const EndCause& cause) {
+  if (Leg* caller = parts_.legs.by_id(leg.parent))
+    return parts_.endings->end(*caller, {.status = cause.status, .text = cause.text, .by = "peer"});
+  for (Leg* callee : parts_.legs.children_of(leg))
+    parts_.endings->end(*callee, {.status = 200, .text = "the caller is gone", .by = "peer"});
+}
+
+bool Pairing::on_peer_gone_elsewhere(Leg& leg, std::string_view peer) {
+  if (leg.joint.peer != peer) return false;
+  const bool was_open = leg.joint.state == Joint::State::open;
+  if (!leg.parent.empty() && !leg.is_inbound && leg.parent == peer) {
+    parts_.endings->end(leg, {.status = 200, .text = "the caller is gone", .by = "peer"});
+    return true;
+  }
+  if (was_open)
+    peer_gone(leg);
+  else
+    leg.joint = {};
+  return true;
+}
+
+/// The leg goes on alone: by what was ordered in advance, else by what its router says.
+void Pairing::peer_gone(Leg& leg) {
+  leg.joint = {};
+  leg.media.connect({.kind = media::Path::Kind::idle});
+  if (leg.orders.continuation && !leg.orders.continuation->is_running) return parts_.verbs->run_continuation(leg);
+  ask_router_on(leg);
+}
+
+void Pairing::ask_router_on(Leg& leg) {
+  if (leg.dialogs.link == sip::DialogId::none) return parts_.endings->await_router(leg);
+  parts_.endings->await_router(leg);
+  if (parts_.settings.reanchor == ReanchorBy::router) {
+    parts_.link_end->probe(leg);
+    return;
+  }
+  parts_.commands->reinvite(leg, {.name = "anchor"});
+}
+
+void Pairing::on_star(Leg& caller) {
+  if (caller.joint.state != Joint::State::open) return;
+  const Joint joint = caller.joint;
+  if (parts_.settings.star == StarPath::router && caller.dialogs.link != sip::DialogId::none) {
+    link::Item action{.name = "hangup"};
+    action.parameters.emplace_back("target", "peer");
+    caller.orders.is_star_out = true;
+    return parts_.commands->reinvite(caller, std::move(action));
+  }
+  if (!joint.peer_gateway.empty())
+    return parts_.link_end->notify(joint.peer_gateway, caller, about("star", joint.peer, caller.id));
+  if (Leg* callee = parts_.legs.by_id(joint.peer)) on_star_elsewhere(*callee);
+}
+
+void Pairing::on_star_elsewhere(Leg& callee) {
+  parts_.endings->end(callee, {.status = 200, .text = "star pressed", .by = "peer"});
+}
+
+}  // namespace nearend::gateway
