@@ -174,8 +174,8 @@ void check_directory(Report& report, std::string_view key, const std::string& pa
 
 void check_media(Report& report, const media::NodeSettings& node) {
   check_ports(report, node.port_first, node.port_last);
-  check_directory(report, "media.recordings_directory", node.recordings_directory);
-  check_directory(report, "media.cache_directory", node.cache_directory);
+  check_directory(report, "media.recordings", node.recordings);
+  check_directory(report, "media.cache", node.cache);
 }
 
 void check_file(Report& report, const Loaded<GatewayFile>& loaded) {

@@ -39,17 +39,22 @@ Result<policy::Topology> load_topology(const std::string& config_path, const std
 }
 
 /// The role's own rules, named after the file.
+Result<void> check_media(const std::string& path, const media::NodeSettings& node) {
+  auto good = node.checked();
+  if (!good) return fail(Error::Kind::invalid, "{}: media.{}", path, good.error().text);
+  return {};
+}
 Result<void> check(const std::string& path, GatewayFile& file) {
   auto good = gateway::checked(std::move(file.gateway));
   if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
   file.gateway = std::move(*good);
-  return {};
+  return check_media(path, file.media);
 }
 Result<void> check(const std::string& path, RouterFile& file) {
   auto good = router::checked(std::move(file.router));
   if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
   file.router = std::move(*good);
-  return {};
+  return check_media(path, file.media);
 }
 Result<void> check(const std::string&, PolicyFile&) {
   return {};

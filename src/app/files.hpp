@@ -5,7 +5,7 @@
 
 #include "config/section.hpp"
 #include "gateway/settings.hpp"
-#include "media/node_settings.hpp"
+#include "media/node.hpp"
 #include "policy/http_client.hpp"
 #include "policy/policy.hpp"
 #include "policy_server/server.hpp"

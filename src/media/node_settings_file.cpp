@@ -3,19 +3,22 @@
 namespace nearend::media {
 
 void describe(config::Section& section, NodeSettings& node) {
-  section.key("outer_address", node.outer_address, "Bound towards endpoints.");
-  section.key("inner_address", node.inner_address, "Bound towards gateways and routers.");
-  section.key("outer_advertised", node.outer_advertised, "In SDP instead of outer_address, when they differ (NAT).");
-  section.key("inner_advertised", node.inner_advertised, "The same for the inner side.");
-  section.key("port_first", node.port_first, "First media port; even ports are RTP, odd ones RTCP.");
-  section.key("port_last", node.port_last, "Last media port; keep the range outside net.ipv4.ip_local_port_range.");
-  section.key("port_quarantine", node.port_quarantine, "A freed port rests this long, against late packets.");
-  section.key("anchors_max", node.anchors_max, "Legs held at once; above it allocation is refused.");
+  section.key("bind_outer", node.bind_outer, "Where RTP from endpoints and carriers is received.");
+  section.key("bind_inner", node.bind_inner, "Where RTP from other gateways and routers' nodes is received.");
+  section.key("bind_outer_v6", node.bind_outer_v6, "The same for endpoints on IPv6; left out: refused.");
+  section.key("advertised_outer", node.advertised_outer, "Written in SDP instead of bind_outer (one-to-one NAT).");
+  section.key("advertised_inner", node.advertised_inner, "Written in SDP instead of bind_inner.");
+  section.key("advertised_outer_v6", node.advertised_outer_v6, "Written in SDP instead of bind_outer_v6.");
+  section.key("port_first", node.port_first, "First UDP port; each stream of a side takes two.");
+  section.key("port_last", node.port_last, "Last UDP port; keep clear of net.ipv4.ip_local_port_range.");
+  section.key("recordings", node.recordings, "Directory of recordings, made when missing.");
+  section.key("cache", node.cache, "Directory of fetched and spoken sound; empty: memory only.");
+  section.key("cache_bytes", node.cache_bytes, "Decoded sound kept in memory, in bytes.");
+  section.key("may_reach_internal", node.may_reach_internal, "Fetch sound from private addresses too: labs only.");
+  section.key("capabilities", node.capabilities, "What this node takes on: bridge, play, tts, record, collect.");
+  section.key("anchors_max", node.anchors_max, "Legs at a time; above it allocation is refused.");
   section.key("cores", node.cores, "Media threads.");
-  section.key("capabilities", node.capabilities, "What is offered: bridge, play, tts, record, collect.");
-  section.key("recordings_directory", node.recordings_directory, "Where recordings are written; empty: none are made.");
-  section.key("cache_directory", node.cache_directory, "Of fetched prompts; empty: kept in memory only.");
-  section.key("may_reach_internal", node.may_reach_internal, "Lets prompt URLs reach private addresses: labs only.");
+  section.key("workers", node.workers, "Threads for speech, decoding and files.");
 }
 
 }  // namespace nearend::media

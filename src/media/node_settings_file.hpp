@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/section.hpp"
-#include "media/node_settings.hpp"
+#include "media/node.hpp"
 
 namespace nearend::media {
 
