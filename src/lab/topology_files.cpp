@@ -63,9 +63,9 @@ std::string with_listen(std::string text, const std::string& listen) {
 std::string media(const RegionPlan& region, const std::filesystem::path& directory, std::string_view role,
                   int port_first) {
   return fmt::format(
-      "[media]\nouter_address = \"{0}\"\ninner_address = \"{0}\"\nport_first = {1}\nport_last = {2}\ncapabilities = "
+      "[media]\nbind_outer = \"{0}\"\nbind_inner = \"{0}\"\nport_first = {1}\nport_last = {2}\ncapabilities = "
       "{3}\n"
-      "recordings_directory = \"{4}\"\nmay_reach_internal = true\n\n",
+      "recordings = \"{4}\"\nmay_reach_internal = true\n\n",
       region.address.to_string(), port_first, port_first + 3999, quoted(region.capabilities),
       (directory / fmt::format("{}-{}-recordings", region.name, role)).string());
 }
