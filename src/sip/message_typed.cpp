@@ -69,13 +69,13 @@ std::string_view Message::to_tag() const {
 Result<Via> Message::top_via() const {
   const std::string_view value = header(HeaderId::via);
   if (value.empty()) return missing(HeaderId::via);
-  return parse_via(value.substr(0, scan::find_outside(value, ',')));
+  return named(HeaderId::via, parse_via(value.substr(0, scan::find_outside(value, ','))));
 }
 
 Result<std::vector<Via>> Message::vias() const {
   std::vector<Via> all;
   for (std::string_view value : values(HeaderId::via)) {
-    auto via = parse_via(value);
+    auto via = named(HeaderId::via, parse_via(value));
     if (!via) return pass(via);
     all.push_back(std::move(*via));
   }

@@ -63,12 +63,17 @@ void Parameters::set(std::string_view name, std::string_view value) {
     item = std::move(replacement);
     return;
   }
-  items_.push_back(std::move(replacement));
+  append(std::move(replacement));
+}
+
+void Parameters::append(Item item) {
+  if (items_.empty()) items_.reserve(4);  // Most have two or three: one allocation instead of three.
+  items_.push_back(std::move(item));
 }
 
 void Parameters::set_flag(std::string_view name) {
   remove(name);
-  items_.push_back({std::string(name), {}, false, false});
+  append({std::string(name), {}, false, false});
 }
 
 void Parameters::remove(std::string_view name) {

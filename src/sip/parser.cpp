@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.hpp"
@@ -182,13 +184,23 @@ class MessageReader {
   void check() {
     if (!message_.is_request() && message_.status_ == 0) note(400, "No start line");
     if (!message_.has(HeaderId::via)) note(400, "Via is missing");
-    note_failure(message_.vias());
+    check_values(HeaderId::via, parse_via);
     note_failure(message_.from());
     note_failure(message_.to());
     if (message_.call_id().empty()) note(400, "Call-ID is missing");
     if (message_.call_id().find_first_of(" \t,") != scan::npos) note(400, "Bad Call-ID");
     check_cseq();
     if (message_.is_request()) check_request();
+  }
+
+  template <class T>
+  void check_values(HeaderId id, Result<T> (&parse)(std::string_view)) {
+    values_.clear();
+    for (const Message::Entry& entry : message_.fields_)
+      if (entry.id == id) scan::split_list(message_.view(entry.value), values_);
+    for (std::string_view value : values_)
+      if (const auto result = parse(value); !result)
+        return note(400, fmt::format("Bad {}: {}", header_name(id), result.error().text));
   }
 
   template <class T>
@@ -211,14 +223,14 @@ class MessageReader {
       const auto hops = parse_unsigned(message_.header(HeaderId::max_forwards));
       if (!hops || *hops > 255) note(400, "Bad Max-Forwards");
     }
-    for (HeaderId id : {HeaderId::contact, HeaderId::route, HeaderId::record_route})
-      note_failure(message_.name_addrs(id));
+    for (HeaderId id : {HeaderId::contact, HeaderId::route, HeaderId::record_route}) check_values(id, parse_name_addr);
   }
 
   Framing framing_;
   Message message_;
   std::optional<Problem> problem_;
   size_t position_ = 0;
+  std::vector<std::string_view> values_;  ///< Room to cut lists in.
 };
 
 ParseOutcome parse_message(std::string_view bytes, Framing framing) {

@@ -28,7 +28,7 @@ class Parameters {
   void set(std::string_view name, std::string_view value);
   void set_flag(std::string_view name);
   void remove(std::string_view name);
-  void append(Item item) { items_.push_back(std::move(item)); }
+  void append(Item item);
   bool empty() const { return items_.empty(); }
   const std::vector<Item>& items() const { return items_; }
   /// With the leading semicolons: ";lr;transport=tcp".

@@ -10,9 +10,9 @@ namespace {
 /// Takes a token and the slash after it, with blanks round both.
 Result<std::string_view> take_before_slash(std::string_view& text) {
   const size_t slash = text.find('/');
-  if (slash == scan::npos) return fail(Error::Kind::malformed, "Via: 'SIP/2.0/transport' expected");
+  if (slash == scan::npos) return fail(Error::Kind::malformed, "'SIP/2.0/transport' expected");
   const std::string_view part = scan::trim_blanks(text.substr(0, slash));
-  if (!scan::is_token(part)) return fail(Error::Kind::malformed, "Via: 'SIP/2.0/transport' expected");
+  if (!scan::is_token(part)) return fail(Error::Kind::malformed, "'SIP/2.0/transport' expected");
   text.remove_prefix(slash + 1);
   scan::skip_blanks(text);
   return part;
@@ -32,25 +32,25 @@ Result<Via> parse_via(std::string_view text) {
   scan::skip_blanks(text);
   auto protocol = take_before_slash(text);
   if (!protocol) return pass(protocol);
-  if (!equal_ignoring_case(*protocol, "SIP")) return fail(Error::Kind::malformed, "Via: protocol 'SIP' expected");
+  if (!equal_ignoring_case(*protocol, "SIP")) return fail(Error::Kind::malformed, "protocol 'SIP' expected");
   auto version = take_before_slash(text);
   if (!version) return pass(version);
   via.version = *version;
 
   const size_t transport_length = scan::token.prefix(text);
   if (transport_length == 0 || transport_length == text.size() || !scan::is_blank(text[transport_length]))
-    return fail(Error::Kind::malformed, "Via: a transport and a blank expected after the version");
+    return fail(Error::Kind::malformed, "a transport and a blank expected after the version");
   via.transport = upper(text.substr(0, transport_length));
   text.remove_prefix(transport_length);
   scan::skip_blanks(text);
 
   const size_t sent_by_end = std::min(text.find(';'), text.size());
   auto place = parse_host_port(scan::trim_blanks(text.substr(0, sent_by_end)));
-  if (!place) return fail(Error::Kind::malformed, "Via: {}", place.error().text);
+  if (!place) return fail(Error::Kind::malformed, "sent-by {}", place.error().text);
   via.host = std::move(place->host);
   via.port = place->port;
   auto parameters = parse_parameters(text.substr(sent_by_end));
-  if (!parameters) return fail(Error::Kind::malformed, "Via: {}", parameters.error().text);
+  if (!parameters) return pass(parameters);
   via.parameters = std::move(*parameters);
   return via;
 }
