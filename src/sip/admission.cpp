@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "sip/core.hpp"
+#include "sip/multipart.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::sip {
@@ -12,12 +13,6 @@ constexpr std::string_view kContentTypes = "application/sdp";
 
 telemetry::Counter& rejected(int status) {
   return telemetry::counter("sip_requests_rejected_total", fmt::format("status=\"{}\"", status));
-}
-
-Flow back_to(const Via& via, const Flow& origin) {
-  Flow flow = origin;
-  if (origin.protocol == Protocol::udp && !via.wants_rport()) flow.peer.port = via.port.value_or(5060);
-  return flow;
 }
 
 }  // namespace
@@ -34,9 +29,9 @@ void Stack::Core::reply_stateless(const Message& request, const Flow& reply_to, 
   transport_.send(reply_to, response.serialize());
 }
 
-void Stack::Core::reject_malformed(ParseOutcome outcome, const Via& via, const Flow& flow) {
+void Stack::Core::reject_malformed(ParseOutcome outcome, const Flow& reply_to) {
   const Problem& problem = *outcome.problem;
-  reply_stateless(outcome.message, back_to(via, flow), problem.status, {}, problem.reason);
+  reply_stateless(outcome.message, reply_to, problem.status, {}, problem.reason);
 }
 
 /// What every new request has to pass (8.2.1 to 8.2.3). False when it has been answered.
@@ -77,9 +72,12 @@ bool Stack::Core::admit_invite(ServerTransaction& transaction) {
   // We pass calls on, so we keep to the limit of those who do (RFC 3261 16.3).
   if (is_new && request.max_forwards() == 0u) return refuse_with(483);
   const auto contact = request.contact();
-  if (!contact || contact->is_wildcard) return refuse_with(400, {}, "Contact missing or malformed");
-  const std::string type = request.content_type();
-  if (!request.body().empty() && type != kContentTypes)
+  const auto via = request.top_via();
+  // Callers of RFC 2543 need not say it (RFC 4475 3.4.1).
+  const bool is_contact_owed = request.has(HeaderId::contact) || (via && via->has_rfc3261_branch());
+  if (is_contact_owed && (!contact || contact->is_wildcard))
+    return refuse_with(400, {}, "Contact missing or malformed");
+  if (!request.body().empty() && find_body(request, kContentTypes).empty())
     return refuse_with(415, {{"Accept", std::string(kContentTypes)}});
   if (!is_new) return true;  // its interval is checked where its dialog is known
   if (const auto least = too_small_interval(request)) return refuse_with(422, {{"Min-SE", std::to_string(*least)}});

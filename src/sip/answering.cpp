@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sip/body.hpp"
 #include "sip/core.hpp"
 
 namespace nearend::sip {
@@ -16,7 +17,10 @@ void Stack::Core::on_new_invite(ServerTransaction& transaction) {
   dialog.path.call_id = request.call_id();
   dialog.path.local = fmt::format("{};tag={}", request.header(HeaderId::to), dialog.local_tag);
   dialog.path.remote = request.header(HeaderId::from);
-  if (const auto contact = request.contact()) dialog.path.remote_target = contact->uri.to_string();
+  if (const auto contact = request.contact())
+    dialog.path.remote_target = contact->uri.to_string();
+  else if (const auto from = request.from())
+    dialog.path.remote_target = from->uri.to_string();
   for (const auto route : request.values(HeaderId::record_route)) dialog.path.route_set.emplace_back(route);
   dialog.remote_tag = request.from_tag();
   if (const auto cseq = request.cseq()) dialog.remote_cseq = cseq->number;
@@ -133,7 +137,7 @@ void Stack::Core::on_ack(const Message& ack) {
   const auto cseq = ack.cseq();
   if (!dialog || !dialog->awaited_ack || !cseq || cseq->number != dialog->awaited_ack->cseq) return;
   dialog->flow = incoming_flow_;
-  acknowledged(*dialog, {ack.content_type(), std::string(ack.body())});
+  acknowledged(*dialog, body_of(ack));
 }
 
 void Stack::Core::acknowledged(Dialog& dialog, Body body) {

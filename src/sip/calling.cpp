@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sip/body.hpp"
 #include "sip/core.hpp"
 #include "sip/resolver.hpp"
 
@@ -10,10 +11,6 @@ namespace {
 constexpr int kSilentIntervals = 7;
 constexpr int kIntervalRefusalsMax = 2;
 constexpr size_t kForksMax = 16;
-
-Body body_of(const Message& message) {
-  return {message.content_type(), std::string(message.body())};
-}
 
 uint32_t cseq_number(const Message& message) {
   const auto cseq = message.cseq();

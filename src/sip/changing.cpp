@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "sip/body.hpp"
 #include "sip/core.hpp"
 
 namespace nearend::sip {
@@ -7,10 +8,6 @@ namespace {
 
 constexpr int kGlaresMax = 6;
 constexpr size_t kChangesMax = 16;
-
-Body body_of(const Message& message) {
-  return {message.content_type(), std::string(message.body())};
-}
 
 }  // namespace
 

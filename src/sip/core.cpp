@@ -85,9 +85,10 @@ void Stack::Core::receive_response(Message response) {
 
 void Stack::Core::receive_request(ParseOutcome outcome, const Flow& flow) {
   const auto via = outcome.message.top_via();
-  if (!via) return dropped("no Via").add();
+  if (!via && !outcome.is_answerable) return dropped("no Via").add();
+  if (!via) return reject_malformed(std::move(outcome), flow);
   outcome.message.stamp_top_via(flow.peer.address.to_string(), flow.peer.port);
-  if (!outcome.is_good()) return reject_malformed(std::move(outcome), *via, flow);
+  if (!outcome.is_good()) return reject_malformed(std::move(outcome), reply_flow(*via, flow));
   Message& request = outcome.message;
   const Method method = request.method();
   const Flow reply_to = reply_flow(*via, flow);

@@ -206,7 +206,7 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   void finish_outside(uint64_t number, int status, const Message* response);
 
   // admission.cpp: what is refused before anybody sees it.
-  void reject_malformed(ParseOutcome outcome, const Via& via, const Flow& flow);
+  void reject_malformed(ParseOutcome outcome, const Flow& reply_to);
   bool admit(ServerTransaction& transaction);
   bool admit_invite(ServerTransaction& transaction);
   bool is_looped(const Message& request) const;

@@ -1,15 +1,12 @@
 #include <algorithm>
 
+#include "sip/body.hpp"
 #include "sip/core.hpp"
 
 namespace nearend::sip {
 namespace {
 
 constexpr size_t kPendingMax = 32;  // requests of one dialog that wait for the listener
-
-Body body_of(const Message& message) {
-  return {message.content_type(), std::string(message.body())};
-}
 
 void follow_target(Dialog& dialog, const Message& message) {
   if (const auto contact = message.contact(); contact && !contact->is_wildcard)
