@@ -253,7 +253,10 @@ void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival
                      .timestamp = place.timestamp,
                      .ssrc = port.out.ssrc(),
                      .payload = arrival.packet.payload};
-  if (arrival.is_event) note_event(port, arrival, place, mapping.payload_type);
+  if (arrival.is_event) {
+    note_event(port, arrival, place, mapping.payload_type);
+    if (port.event.is_open) activate(target);
+  }
   if (mapping.way == Mapping::Way::pass) {
     rtp::rewrite_header(arrival.datagram.data(), header);
     send_rtp(target, port, side, arrival.datagram, arrival.now);
