@@ -33,6 +33,7 @@ class Platform {
   ~Platform();
 
   Wan& wan() { return wan_; }
+  const Wan& wan() const { return wan_; }
   Capture& capture() { return capture_; }
   const std::filesystem::path& directory() const { return directory_; }
   /// The site of a region, an access network, or "app".
