@@ -33,7 +33,8 @@ Result<Form> parse_form(std::string_view text) {
     const size_t equals = pair.find('=');
     auto key = percent_decode(pair.substr(0, equals), true);
     auto value = percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1), true);
-    if (!key || !value) return fail(Error::Kind::malformed, "form field '{}' has a broken percent escape", pair.substr(0, 64));
+    if (!key || !value)
+      return fail(Error::Kind::malformed, "form field '{}' has a broken percent escape", pair.substr(0, 64));
     form.emplace_back(std::move(*key), std::move(*value));
   }
   return form;

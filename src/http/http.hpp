@@ -19,8 +19,8 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 /// The first header of that name, without regard to case, or empty.
 std::string_view find_header(const Headers& headers, std::string_view name);
 
-/// One request to send. `url` is absolute, http or https. The client follows no redirects by itself and keeps no cookies:
-/// the rules for application servers live in http/fetch.
+/// One request to send. `url` is absolute, http or https. The client follows no redirects by itself and keeps no
+/// cookies: the rules for application servers live in http/fetch.
 struct Request {
   std::string method = "GET";
   std::string url;
@@ -28,10 +28,13 @@ struct Request {
   std::string body;
   std::chrono::milliseconds connect_timeout{5000};
   std::chrono::milliseconds total_timeout{15000};
-  size_t body_limit = 1 << 20;         ///< Larger answers fail with Error::Kind::refused.
-  bool may_reach_internal = true;      ///< False: addresses of IpAddress::is_internal are refused at each new connection (TH19).
-  std::string pool;                    ///< Connections are shared only between requests with the same pool (tenant).
-  const void* tls = nullptr;           ///< Reserved for client certificates.
+  std::chrono::milliseconds read_timeout{
+      0};                       ///< To the first byte and between bytes of the answer; 0: only the total counts.
+  size_t body_limit = 1 << 20;  ///< Larger answers fail with Error::Kind::refused.
+  bool may_reach_internal =
+      true;                   ///< False: addresses of IpAddress::is_internal are refused at each new connection (TH19).
+  std::string pool;           ///< Connections are shared only between requests with the same pool (tenant).
+  const void* tls = nullptr;  ///< Reserved for client certificates.
 };
 
 struct Response {
@@ -40,8 +43,10 @@ struct Response {
   std::string body;
 };
 
-/// Sends requests without blocking the loop. Errors: unavailable (not connected), timeout, refused (address guard, body limit).
-/// Two implementations: libcurl, and the simulator's.
+/// Sends requests without blocking the loop. Errors: unavailable (no connection, or it broke before a byte of the
+/// answer), timeout (connected, but no whole answer in time), refused (address guard, body limit), malformed (broken or
+/// cut off answer), invalid (a request that must not be sent: CR, LF or NUL in it, a URL that is not http). Two
+/// implementations: libcurl, and the simulator's.
 class Client {
  public:
   virtual ~Client() = default;

@@ -159,6 +159,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (phase_ == Phase::closed) return;
     if (code) return finish(to_error(code, "connection to " + peer_.to_string()));
     write_on();
+    if (!leaving_.empty() || phase_ != Phase::open) return;
+    call_handler([this] {
+      if (handlers_.on_drained) handlers_.on_drained();
+    });
+    keep_reading();
   }
 
   void goodbye_done() { shut(); }

@@ -46,6 +46,7 @@ class Stream {
     std::move_only_function<void()> on_open;                   ///< Connected and, for TLS, shaken hands. Not called for accepted ones.
     std::move_only_function<void(std::string_view)> on_data;   ///< Bytes as they come; valid during the call only.
     std::move_only_function<void(const Error&)> on_close;      ///< Called once, whoever closed, unless we destroyed it.
+    std::move_only_function<void()> on_drained = {};           ///< All that was written has been given to the system.
   };
   virtual ~Stream() = default;
   virtual void set_handlers(Handlers handlers) = 0;

@@ -208,6 +208,16 @@ void Connection::send_waiting(SideIndex from) {
         nobody);
   }
   side.blocked_since.reset();
+  if (side.handlers.on_drained && side.phase == Phase::open)
+    network_.clock_.soon([this, self = shared_from_this(), from] { tell_drained(from); }, side.owner);
+}
+
+void Connection::tell_drained(SideIndex index) {
+  Side& side = sides_[index];
+  if (side.phase != Phase::open || !side.waiting.empty()) return;
+  call_handler(index, [&side] {
+    if (side.handlers.on_drained) side.handlers.on_drained();
+  });
 }
 
 void Connection::wait_for_path(SideIndex from) {

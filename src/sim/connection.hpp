@@ -70,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void send(SideIndex from, Piece piece);
   void send_waiting(SideIndex from);
   void wait_for_path(SideIndex from);
+  void tell_drained(SideIndex side);
   void arrive(SideIndex at, Piece piece);
   void finish(SideIndex side, Error error);
   void tell_data(SideIndex side, std::string_view bytes);

@@ -4,6 +4,7 @@
 #include <list>
 
 #include "base/text.hpp"
+#include "http/resolve.hpp"
 #include "http/url.hpp"
 
 namespace nearend::sim {
@@ -17,10 +18,8 @@ struct Message {
 
 namespace {
 
-constexpr size_t server_body_max = 1 << 20;
-constexpr std::chrono::seconds idle_max{60};
-/// Stands for the TLS handshake of an https connection: one more round trip.
-constexpr std::string_view hello = "HELLO / SIM\r\n\r\n";
+/// Stands for the TLS handshake of an https connection: one more round trip, which every server answers by itself.
+constexpr std::string_view hello = "OPTIONS * HTTP/1.1\r\nHost: *\r\n\r\n";
 
 std::string_view header_of(const http::Headers& headers, std::string_view name) {
   for (const auto& [key, value] : headers)
@@ -138,26 +137,18 @@ void StreamHttpClient::forget_connections() {
   idle_.clear();
 }
 
-Task<Result<Endpoint>> StreamHttpClient::resolve(std::string host, uint16_t port) {
-  for (const auto type : {io::DnsRecord::Type::a, io::DnsRecord::Type::aaaa}) {
-    auto answer = co_await dns_.query(host, type);
-    if (!answer) co_return std::unexpected(Error{Error::Kind::unavailable, answer.error().text});
-    if (!answer->empty()) co_return Endpoint{answer->front().address, port};
-  }
-  co_return fail(Error::Kind::unavailable, "the name '{}' has no address", host);
-}
-
 Task<Result<http::Response>> StreamHttpClient::send(http::Request request) {
   const io::Instant deadline = loop_.now() + request.total_timeout;
   auto url = http::parse_url(request.url);
-  if (!url) co_return pass(url);
-  auto to = co_await resolve(url->host, url->effective_port());
-  if (!to) co_return pass(to);
-  if (loop_.now() >= deadline) co_return fail(Error::Kind::timeout, "no answer from {} in time", url->host);
-  if (!request.may_reach_internal && to->address.is_internal())
+  if (!url) co_return fail(Error::Kind::invalid, "{}", url.error().text);
+  const io::Instant resolved_by = std::min(deadline, loop_.now() + request.connect_timeout);
+  auto addresses = co_await http::resolve_host(loop_, dns_, url->host, resolved_by);
+  if (!addresses) co_return pass(addresses);
+  const Endpoint to{addresses->front(), url->effective_port()};
+  if (!request.may_reach_internal && to.address.is_internal())
     co_return fail(Error::Kind::refused, "'{}' is an internal address", url->host);
   const std::string bytes = request_bytes(request, *url);
-  auto response = co_await exchange(request, *to, url->scheme == "https", bytes, deadline);
+  auto response = co_await exchange(request, to, url->scheme == "https", bytes, deadline);
   co_return response;
 }
 
@@ -179,17 +170,18 @@ Task<Result<http::Response>> StreamHttpClient::exchange(const http::Request& req
       ++connections_;
       const io::Instant connected_by = std::min(deadline, loop_.now() + request.connect_timeout);
       auto opened = co_await connection->expect().wait(connected_by);
-      if (!opened) co_return fail(Error::Kind::timeout, "connecting to {}: no connection in time", to.to_string());
-      if (!*opened) co_return std::unexpected(opened->error());
+      if (!opened) co_return fail(Error::Kind::unavailable, "connecting to {}: no connection in time", to.to_string());
+      if (!*opened) co_return fail(Error::Kind::unavailable, "{}", opened->error().text);
       if (is_secure) {
         connection->write(std::string(hello));
         auto greeted = co_await connection->expect().wait(connected_by);
-        if (!greeted) co_return fail(Error::Kind::timeout, "TLS with {}: no handshake in time", to.to_string());
-        if (!*greeted) co_return std::unexpected(greeted->error());
+        if (!greeted) co_return fail(Error::Kind::unavailable, "TLS with {}: no handshake in time", to.to_string());
+        if (!*greeted) co_return fail(Error::Kind::unavailable, "{}", greeted->error().text);
       }
     }
     connection->write(bytes);
-    auto outcome = co_await connection->expect().wait(deadline);
+    const auto patience = request.read_timeout.count() > 0 ? loop_.now() + request.read_timeout : deadline;
+    auto outcome = co_await connection->expect().wait(std::min(deadline, patience));
     if (!outcome) co_return fail(Error::Kind::timeout, "no answer from {} in time", to.to_string());
     if (!*outcome) {
       if (is_reused && connection->buffered() == 0) continue;
@@ -199,89 +191,6 @@ Task<Result<http::Response>> StreamHttpClient::exchange(const http::Request& req
     if (is_kept) idle_[key].push_back(std::move(connection));
     co_return to_response(std::move(**outcome), request.body_limit);
   }
-}
-
-namespace {
-
-class StreamHttpServer;
-
-/// One client of a server: reads requests and answers them in order.
-struct ServerPeer {
-  ServerPeer(io::Loop& loop, std::unique_ptr<io::Stream> accepted)
-      : stream(std::move(accepted)), requests(loop, 64), peer(stream->peer()) {}
-  std::unique_ptr<io::Stream> stream;
-  io::Mailbox<std::optional<Message>> requests;  ///< Nothing: the connection has ended.
-  Endpoint peer;
-  std::string buffer;
-};
-
-http::ServerRequest to_request(Message message, const Endpoint& peer) {
-  http::ServerRequest request{.headers = std::move(message.headers), .body = std::move(message.body), .peer = peer};
-  const auto words = split(message.first_line, ' ');
-  if (words.size() > 1) {
-    request.method = words[0];
-    request.target = words[1];
-    const size_t mark = request.target.find('?');
-    request.path = percent_decode(std::string_view(request.target).substr(0, mark)).value_or("");
-    if (mark != std::string::npos) request.query = request.target.substr(mark + 1);
-  }
-  return request;
-}
-
-Task<void> serve_peer(io::Loop& loop, std::unique_ptr<ServerPeer> peer, const http::Handler& handler) {
-  ServerPeer* self = peer.get();
-  self->stream->set_handlers({.on_data =
-                                  [self](std::string_view data) {
-                                    self->buffer += data;
-                                    while (auto message = take_message(self->buffer))
-                                      self->requests.push(std::move(message));
-                                    if (self->buffer.size() > server_body_max + 65'536)
-                                      self->requests.push(std::nullopt);
-                                  },
-                              .on_close = [self](const Error&) { self->requests.push(std::nullopt); }});
-  while (true) {
-    auto next = co_await peer->requests.next(loop.now() + idle_max);
-    if (!next || !*next) co_return;
-    if ((*next)->first_line.starts_with("HELLO ")) {
-      peer->stream->write(std::string(hello));
-      continue;
-    }
-    const bool is_last = header_of((*next)->headers, "Connection") == "close";
-    http::ServerRequest request = to_request(std::move(**next), peer->peer);
-    auto answered = handler(std::move(request));
-    http::Response response = co_await answered;
-    peer->stream->write(
-        write_message(fmt::format("HTTP/1.1 {} Status", response.status), response.headers, response.body));
-    if (is_last) co_return;
-  }
-}
-
-class StreamHttpServer final : public http::Server {
- public:
-  StreamHttpServer(io::Loop& loop, http::Handler handler) : loop_(loop), handler_(std::move(handler)), peers_(loop) {}
-  Result<void> listen(io::Net& net, const Endpoint& local) {
-    auto listener = net.listen(local, nullptr, [this](std::unique_ptr<io::Stream> stream) {
-      peers_.spawn(serve_peer(loop_, std::make_unique<ServerPeer>(loop_, std::move(stream)), handler_));
-    });
-    if (!listener) return pass(listener);
-    listener_ = std::move(*listener);
-    return {};
-  }
-  Endpoint local() const override { return listener_->local(); }
-
- private:
-  io::Loop& loop_;
-  http::Handler handler_;
-  std::unique_ptr<io::Listener> listener_;
-  io::Scope peers_;
-};
-
-}  // namespace
-
-Result<std::unique_ptr<http::Server>> StreamHttpServers::serve(const Endpoint& local, http::Handler handler) {
-  auto server = std::make_unique<StreamHttpServer>(loop_, std::move(handler));
-  if (auto listening = server->listen(net_, local); !listening) return pass(listening);
-  return server;
 }
 
 }  // namespace nearend::sim

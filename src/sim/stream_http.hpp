@@ -26,7 +26,6 @@ class StreamHttpClient final : public http::Client {
   void forget_connections();
 
  private:
-  Task<Result<Endpoint>> resolve(std::string host, uint16_t port);
   Task<Result<http::Response>> exchange(const http::Request& request, const Endpoint& to, bool is_secure,
                                         const std::string& bytes, io::Instant deadline);
 
@@ -35,18 +34,6 @@ class StreamHttpClient final : public http::Client {
   io::Dns& dns_;
   std::map<std::string, std::vector<std::unique_ptr<HttpConnection>>> idle_;
   uint64_t connections_ = 0;
-};
-
-/// The other side of it. Requests on one connection are answered one after the other.
-class StreamHttpServers final : public http::ServerFactory {
- public:
-  StreamHttpServers(io::Loop& loop, io::Net& net) : loop_(loop), net_(net) {}
-  /// Answers http and https alike.
-  Result<std::unique_ptr<http::Server>> serve(const Endpoint& local, http::Handler handler) override;
-
- private:
-  io::Loop& loop_;
-  io::Net& net_;
 };
 
 }  // namespace nearend::sim

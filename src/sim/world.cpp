@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "http/beast_server.hpp"
 #include "sim/stream_http.hpp"
 
 namespace nearend::sim {
@@ -62,7 +63,7 @@ struct Host::State {
   HostLoop loop;
   SimDns dns;
   StreamHttpClient client;
-  StreamHttpServers servers;
+  http::BeastServers servers;
 };
 
 Host::Host(std::unique_ptr<State> state) : state_(std::move(state)) {}

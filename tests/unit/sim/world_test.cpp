@@ -269,5 +269,5 @@ TEST_CASE("packets cost little processor time") {
   const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   const double rate = static_cast<double>(arrived) / seconds;
   MESSAGE("packets a second of processor time: ", static_cast<uint64_t>(rate));
-  CHECK(rate > 50'000);  // A build for debugging, with sanitizers, on a busy machine.
+  CHECK(rate > 10'000);  // A build for debugging, with sanitizers, on a busy machine.
 }
