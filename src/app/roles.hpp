@@ -19,8 +19,10 @@ class Role {
   virtual std::string ready_line() const = 0;
   /// Works until ask_to_stop(); then drains for at most `grace` and ends what is left.
   virtual void run() = 0;
-  /// Any thread, and signal handlers' context of the loop. The second call stops at once.
+  /// Any thread. The second call stops at once.
   virtual void ask_to_stop() = 0;
+  /// SIGINT and SIGTERM ask to stop; for a process with one role.
+  virtual void stop_on_signals() = 0;
 };
 
 std::unique_ptr<Role> make_gateway(Loaded<GatewayFile> loaded);

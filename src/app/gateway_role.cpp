@@ -1,0 +1,69 @@
+#include "app/media_parts.hpp"
+#include "app/role_base.hpp"
+#include "gateway/gateway.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace nearend::app {
+namespace {
+
+class GatewayRole final : public RoleBase {
+ public:
+  explicit GatewayRole(Loaded<GatewayFile> loaded)
+      : file_(std::move(loaded.file)),
+        policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
+        media_(world_.world(), http_, file_.media, file_.media_url),
+        journal_(world_.loop),
+        gateway_(file_.gateway, world_.world(), media_.control(), policy_, journal_) {}
+
+  Result<void> start() override {
+    auto started = gateway_.start();
+    if (!started) return started;
+    if (!file_.http_listen) return {};
+    auto server =
+        servers_.serve(*file_.http_listen, [this](http::ServerRequest request) { return answer(std::move(request)); });
+    if (!server) return fail(server.error().kind, "http_listen: {}", server.error().text);
+    server_ = std::move(*server);
+    return {};
+  }
+
+  std::string ready_line() const override {
+    std::string line = fmt::format("gateway {} ready", file_.gateway.name);
+    for (const Endpoint& address : gateway_.outside_addresses()) line += " sip=" + address.to_string();
+    for (const Endpoint& address : gateway_.link_addresses()) line += " link=" + address.to_string();
+    if (server_) line += " http=" + server_->local().to_string();
+    return line;
+  }
+
+ protected:
+  void drain() override { gateway_.drain(); }
+  void stop() override { gateway_.stop(); }
+  bool is_idle() const override { return gateway_.is_idle(); }
+
+ private:
+  Task<http::Response> answer(http::ServerRequest request) {
+    if (request.path == "/healthz") co_return http::Response{.status = 200, .body = "ok\n"};
+    if (request.path == "/metrics")
+      co_return http::Response{.status = 200,
+                               .headers = {{"Content-Type", "text/plain; version=0.0.4"}},
+                               .body = telemetry::prometheus_text()};
+    if (request.path == "/v1/state")
+      co_return http::Response{
+          .status = 200, .headers = {{"Content-Type", "application/json"}}, .body = gateway_.state_json()};
+    co_return http::Response{.status = 404, .body = "/healthz, /metrics or /v1/state\n"};
+  }
+
+  GatewayFile file_;
+  policy::HttpPolicyClient policy_;
+  MediaParts media_;
+  gateway::MemoryJournal journal_;
+  gateway::Gateway gateway_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace
+
+std::unique_ptr<Role> make_gateway(Loaded<GatewayFile> loaded) {
+  return std::make_unique<GatewayRole>(std::move(loaded));
+}
+
+}  // namespace nearend::app

@@ -1,0 +1,28 @@
+#include "app/role_base.hpp"
+
+namespace nearend::app {
+namespace {
+
+class PolicyRole final : public RoleBase {
+ public:
+  explicit PolicyRole(Loaded<PolicyFile> loaded)
+      : name_(loaded.file.policy_server.name),
+        server_(world_.loop, servers_, loaded.file.policy_server, std::move(loaded.topology)) {}
+
+  Result<void> start() override { return server_.start(); }
+  std::string ready_line() const override {
+    return fmt::format("policy {} ready http={}", name_, server_.local().to_string());
+  }
+
+ private:
+  std::string name_;
+  policy_server::Server server_;
+};
+
+}  // namespace
+
+std::unique_ptr<Role> make_policy(Loaded<PolicyFile> loaded) {
+  return std::make_unique<PolicyRole>(std::move(loaded));
+}
+
+}  // namespace nearend::app
