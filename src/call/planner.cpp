@@ -53,12 +53,16 @@ Decision plan_bridge(const Step& step) {
   if (!step.can_gateways_meet)
     return remote(step, fmt::format("{} and {} could not be joined", step.legs[0].gateway, step.legs[1].gateway));
   const bool is_one_gateway = step.legs[0].gateway == step.legs[1].gateway;
-  if (step.is_direct_wanted && !is_one_gateway && step.legs[0].is_direct_possible && step.legs[1].is_direct_possible)
-    return {.plan = Plan::direct,
-            .reason = fmt::format("{}: both providers take media past their gateways", step.verb)};
   Decision decision;
   decision.plan = Plan::local;
   decision.is_armed = step.is_arming_wanted && !step.is_answer_screened && !step.are_several_ringing;
+  const bool is_direct = step.is_direct_wanted && step.legs[0].is_direct_possible && step.legs[1].is_direct_possible;
+  if (is_direct && !is_one_gateway) {
+    // Bridged first, as any talk; then the gateways step out.
+    decision.plan = Plan::direct;
+    decision.reason = fmt::format("{}: both providers take media past their gateways", step.verb);
+    return decision;
+  }
   std::string_view how = "bridged when the router hears of the answer";
   if (decision.is_armed) how = "armed while ringing";
   if (step.is_answer_screened) how = "bridged after the callee's document";

@@ -1,0 +1,227 @@
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "policy/policy.hpp"
+#include "router/router.hpp"
+#include "store/memory.hpp"
+#include "unit/gateway/region.hpp"
+
+namespace nearend::router::test {
+
+using namespace std::chrono_literals;
+using gateway::test::FakeMedia;
+using gateway::test::sdp_of;
+using sip::test::Agent;
+using sip::test::at;
+using sip::test::World;
+
+/// Answers from a topology, at once.
+class TablePolicy final : public policy::Client {
+ public:
+  Task<policy::RouterAnswer> pick_routers(policy::RouterQuery query) override {
+    co_return policy::static_routers(topology, query);
+  }
+  Task<policy::RouteAnswer> pick_route(policy::RouteQuery query) override {
+    routes.push_back(query);
+    co_return policy::static_route(topology, query);
+  }
+  Task<policy::ResourceAnswer> pick_resource(policy::ResourceQuery query) override {
+    co_return policy::static_resource(topology, query);
+  }
+  void report_load(std::string, uint32_t, uint32_t) override {}
+
+  policy::Topology topology;
+  std::vector<policy::RouteQuery> routes;
+};
+
+inline const std::vector<std::string> whole_catalogue{"bridge", "play",    "local-tts",
+                                                      "record", "collect", "hangup-on-star"};
+
+/// A router on its machine in a world of 20 ms across, with the verbs of the test as its script.
+struct Bench {
+  static Settings defaults() {
+    Settings settings;
+    settings.name = "us-r1";
+    settings.region = "us/va1";
+    settings.link_listen = {{.local = at("198.51.100.9:5070")}};
+    settings.link_peers = {*parse_cidr("198.51.100.0/24")};
+    settings.numbers = {
+        {.number = "+15550100", .sid = "PN1", .account_sid = "AC1", .voice_url = "http://app.example/voice"}};
+    return settings;
+  }
+  explicit Bench(Settings settings = defaults())
+      : host(world.host(at("198.51.100.9:5070"))),
+        media(host.loop(), host.address()),
+        router(settings, host.world(), host.http_client(), host.http_servers(), media, policy, store, live) {
+    world.sim.paths().set_rtt("lab", "lab", 20ms);
+    router.set_script([this](Call& call) { return run(call); });
+    REQUIRE(router.start());
+  }
+  using Verbs = std::function<Task<void>(Call&)>;
+  Task<void> run(Call& call) {
+    running = &call;
+    co_await verbs(call);
+    running = nullptr;
+    ++scripts_done;
+  }
+  void add_gateway(std::string name, std::string region, std::string address, std::vector<std::string> prefixes,
+                   std::vector<std::string> features = whole_catalogue) {
+    policy.topology.gateways.push_back({.name = std::move(name),
+                                        .region = std::move(region),
+                                        .link_uri = fmt::format("sip:{};transport=tcp", address),
+                                        .features = std::move(features),
+                                        .prefixes = std::move(prefixes)});
+  }
+  /// Everything the call held is gone.
+  bool is_clean() const { return router.calls() == 0 && router.anchors() == 0 && media.anchors_held == 0; }
+  std::vector<std::string> kept(std::string_view kind) {
+    std::vector<std::string> details;
+    struct Read {
+      static Task<void> all(store::Store& store, std::vector<store::CallEvent>& into) {
+        auto events = co_await store.events("AC1", "CA1");
+        if (events) into = std::move(*events);
+      }
+    };
+    std::vector<store::CallEvent> events;
+    io::Scope scope(host.loop());
+    scope.spawn(Read::all(store, events));
+    for (const store::CallEvent& event : events)
+      if (event.kind == kind) details.push_back(event.detail);
+    return details;
+  }
+
+  World world;
+  sim::Host& host;
+  FakeMedia media;
+  TablePolicy policy;
+  store::MemoryStore store;
+  store::MemoryLiveState live;
+  Verbs verbs;
+  Call* running = nullptr;
+  int scripts_done = 0;
+  Router router;
+};
+
+/// A gateway's side of the link, by hand: dresses what it says in platform headers, answers what it is asked with 200,
+/// and writes down the messages with their Action.
+struct FakeGateway {
+  FakeGateway(Bench& bench, std::string given_name, std::string region, std::string_view address,
+              std::vector<std::string> given_features = whole_catalogue)
+      : agent(bench.world, address), name(std::move(given_name)), features(std::move(given_features)) {
+    platform.region.path = std::move(region);
+    agent.on_event = [this](sip::DialogId dialog, sip::DialogEvent& event) { hear(dialog, event); };
+  }
+  std::string uri() const { return fmt::format("sip:{};transport=tcp", agent.endpoint.to_string()); }
+
+  sip::ExtraHeaders headers(const link::CallContext& context, std::string_view action = {}) const {
+    link::Headers all = platform;
+    all.context = context;
+    if (!action.empty()) all.actions = *link::parse_items(action);
+    for (const std::string& feature : features) all.features.push_back({feature, {}});
+    all.features.push_back({"gateway", {{"name", name}, {"uri", uri()}}});
+    return link::to_sip(all);
+  }
+  /// Brings a call; the dialog is `caller`.
+  void call(std::string_view called = "+15550100", std::string_view call_sid = "CA1") {
+    context = {.call_sid = std::string(call_sid), .account_sid = "AC1", .leg = "LG1"};
+    sip::InviteRequest request;
+    request.uri = fmt::format("sip:{}@198.51.100.9:5070;transport=tcp", called);
+    request.from = "<sip:+15550199@carrier.example>";
+    request.body = sdp_of("198.51.100.7", 20002);
+    request.headers = headers(context);
+    caller = *agent.stack.invite(std::move(request));
+  }
+  void say(sip::DialogId dialog, std::string_view action, std::string body = {}) {
+    sip::Body content{body.empty() ? "" : "application/json", std::move(body)};
+    (void)agent.stack.request(dialog, sip::Method::info, std::move(content), headers(context_of(dialog), action));
+  }
+  void reinvite(sip::DialogId dialog, std::string_view action) {
+    (void)agent.stack.reinvite(dialog, sdp_of("198.51.100.7", 20002), headers(context_of(dialog), action));
+  }
+  void bye(sip::DialogId dialog, std::string_view action = "ended;duration-ms=4200") {
+    agent.stack.end(dialog, headers(context_of(dialog), action));
+  }
+  void progress(int status, bool has_sdp, std::string_view action = {}) {
+    (void)agent.stack.progress(callee, status, has_sdp ? sdp_of("198.51.100.8", 30002) : sip::Body{},
+                               headers(callee_context, action));
+  }
+  void answer(std::string_view action = "answered;at=0;sip-call-id=\"out-1\"") {
+    (void)agent.stack.accept(callee, sdp_of("198.51.100.8", 30002), headers(callee_context, action));
+  }
+  link::CallContext context_of(sip::DialogId dialog) const { return dialog == callee ? callee_context : context; }
+
+  bool heard(std::string_view line) const {
+    return std::ranges::any_of(lines, [&](const std::string& text) { return text.starts_with(line); });
+  }
+  size_t count(std::string_view line) const {
+    return static_cast<size_t>(
+        std::ranges::count_if(lines, [&](const std::string& text) { return text.starts_with(line); }));
+  }
+  const std::string& body_of(std::string_view line) const {
+    static const std::string nothing;
+    for (size_t i = lines.size(); i-- > 0;)
+      if (lines[i].starts_with(line)) return bodies[i];
+    return nothing;
+  }
+
+  Agent agent;
+  link::Headers platform;
+  std::string name;
+  std::vector<std::string> features;
+  link::CallContext context, callee_context;
+  sip::DialogId caller = sip::DialogId::none, callee = sip::DialogId::none;
+  std::vector<std::string> lines;  ///< "INFO play;job=1", "INVITE", "200", "BYE SIP;cause=408"
+  std::vector<std::string> bodies;
+  std::map<std::string, int> refusals;  ///< First word of an Action: the status it is answered with.
+  bool is_silent = false;
+
+ private:
+  void note(std::string line, std::string_view body) {
+    lines.push_back(std::move(line));
+    bodies.emplace_back(body);
+  }
+  void hear(sip::DialogId dialog, sip::DialogEvent& event) {
+    if (auto* invited = std::get_if<sip::event::Invited>(&event)) {
+      callee = dialog;
+      callee_context = link::read_headers(invited->request)->context;
+      note(fmt::format("INVITE {}", invited->request.header("Action")), invited->request.body());
+      invite = std::move(invited->request);
+    } else if (auto* requested = std::get_if<sip::event::Requested>(&event)) {
+      const std::string action(requested->request.header("Action"));
+      note(fmt::format("{} {}", requested->request.method_name(), action), requested->body.content);
+      if (is_silent) return;
+      const auto refusal = refusals.find(action.substr(0, action.find(';')));
+      const int status = refusal == refusals.end() ? 200 : refusal->second;
+      const bool is_offer = requested->method == sip::Method::invite && status == 200;
+      (void)agent.stack.respond(requested->transaction, status,
+                                is_offer ? sdp_of("198.51.100.7", dialog == callee ? 30002 : 20002) : sip::Body{},
+                                headers(context_of(dialog)));
+    } else if (auto* progress = std::get_if<sip::event::Progress>(&event)) {
+      note(fmt::format("{} {}", progress->status, progress->response.header("Action")), progress->body.content);
+    } else if (auto* accepted = std::get_if<sip::event::Accepted>(&event)) {
+      note(fmt::format("200 {}", accepted->response.header("Action")), accepted->body.content);
+    } else if (auto* refused = std::get_if<sip::event::Refused>(&event)) {
+      note(fmt::format("{} {}", refused->status, refused->reason), {});
+      retry_after = refused->response.header("Retry-After");
+    } else if (auto* ended = std::get_if<sip::event::Ended>(&event)) {
+      note(fmt::format("BYE {}", ended->reason), {});
+    } else if (auto* cancelled = std::get_if<sip::event::Cancelled>(&event)) {
+      note(fmt::format("CANCEL {}", cancelled->reason), {});
+    } else if (auto* responded = std::get_if<sip::event::Responded>(&event)) {
+      note(fmt::format("reply {}", responded->status), responded->body.content);
+    }
+  }
+
+ public:
+  sip::Message invite;  ///< The last INVITE of the router.
+  std::string retry_after;
+};
+
+}  // namespace nearend::router::test
