@@ -90,8 +90,8 @@ void write_place(Media& media, const LocalMedia& line) {
   if (line.rtcp_port) media.set_attribute("rtcp", std::to_string(*line.rtcp_port));
 }
 
-Media make_relayed(const LocalMedia& line) {
-  Media media = *line.relayed;
+Media make_relayed(const LocalMedia& line, const Media& far_side) {
+  Media media = far_side;
   std::erase_if(media.attributes, reveals_address);
   write_place(media, line);
   return media;
@@ -161,10 +161,10 @@ Agreed rejected(const Media& media) {
   return agreed;
 }
 
-Agreed agree_relayed(const SessionDescription& theirs, const Media& media, const LocalMedia& line) {
-  Agreed agreed = agree_place(theirs, media, line.relayed->own_direction().value_or(Direction::sendrecv));
+Agreed agree_relayed(const SessionDescription& theirs, const Media& media, const Media& far_side) {
+  Agreed agreed = agree_place(theirs, media, far_side.own_direction().value_or(Direction::sendrecv));
   agreed.is_relayed = true;
-  agreed.is_rtcp_mux = media.has_rtcp_mux() && line.relayed->has_rtcp_mux();
+  agreed.is_rtcp_mux = media.has_rtcp_mux() && far_side.has_rtcp_mux();
   return agreed;
 }
 
@@ -193,16 +193,17 @@ struct AnsweredLine {
   Agreed agreed;
 };
 
-AnsweredLine answer_relayed(const SessionDescription& offer, const Media& offered, const LocalMedia& line) {
-  if (line.relayed->is_rejected() || line.relayed->protocol != offered.protocol)
+AnsweredLine answer_relayed(const SessionDescription& offer, const Media& offered, const LocalMedia& line,
+                            const Media& far_side) {
+  if (far_side.is_rejected() || far_side.protocol != offered.protocol)
     return {make_rejected(offered), rejected(offered)};
-  return {make_relayed(line), agree_relayed(offer, offered, line)};
+  return {make_relayed(line, far_side), agree_relayed(offer, offered, far_side)};
 }
 
 AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, const LocalMedia& line,
                          Preference preference) {
   if (!has_place_for(line, offered)) return {make_rejected(offered), rejected(offered)};
-  if (line.relayed) return answer_relayed(offer, offered, line);
+  if (line.relayed) return answer_relayed(offer, offered, line, *line.relayed);
   const std::vector<Codec> theirs = codecs_of(offered);
   std::vector<Codec> common = common_codecs(line.codecs, theirs, preference);
   if (common.empty() || !is_protocol_fit(offered.protocol, line.protocol))
@@ -243,7 +244,7 @@ Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia&
   if (answered.protocol != offered.protocol)
     return fail(Error::Kind::invalid, "answer: media line {} is {}, the offer's is {}", index + 1, answered.protocol,
                 offered.protocol);
-  if (line.relayed) return agree_relayed(answer, answered, line);
+  if (line.relayed) return agree_relayed(answer, answered, *line.relayed);
 
   const std::vector<Codec> theirs = answered_codecs(offered, answered);
   Agreed agreed = agree_place(answer, answered, line.direction);

@@ -75,9 +75,10 @@ std::optional<DigestServer::Clock::time_point> DigestServer::made_at(std::string
   if (nonce.size() != stamp_length + signature_length) return std::nullopt;
   const std::string_view stamp = nonce.substr(0, stamp_length);
   if (!equal_in_constant_time(nonce.substr(stamp_length), signature(stamp, source))) return std::nullopt;
+  const std::string_view time = stamp.substr(0, stamp_length / 2);
   uint64_t ticks = 0;
-  const auto [end, code] = std::from_chars(stamp.data(), stamp.data() + 16, ticks, 16);
-  if (code != std::errc{} || end != stamp.data() + 16) return std::nullopt;
+  const auto [end, code] = std::from_chars(time.begin(), time.end(), ticks, 16);
+  if (code != std::errc{} || end != time.end()) return std::nullopt;
   return Clock::time_point(Clock::duration(static_cast<Clock::rep>(ticks)));
 }
 
