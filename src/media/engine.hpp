@@ -90,6 +90,7 @@ class Engine {
   void send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival);
   void deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from);
   bool may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from);
+  static bool may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from);
   static void note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place);
   void send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
                    const Mapping& mapping);

@@ -222,7 +222,14 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
     return;
   }
   if (!is_of_open && !may_enter(target, side, arrival, from)) {
-    ++port.counters.late;
+    if (!may_finish(target, port, arrival, from)) {
+      ++port.counters.late;
+      return;
+    }
+    auto place = port.out.insert(port.out.timestamp_at(arrival.now), arrival.now);
+    place.marker = true;
+    send_placed(target, port, side, arrival, place, *mapping);
+    hold_event(target, port, arrival.now);
     return;
   }
   if (arrival.is_event && open.is_open && open.source != arrival.source) end_event(target, port, side, arrival.now);
@@ -235,6 +242,15 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
   if (place->is_switch && open.is_open && open.source != arrival.source) hold_event(target, port, arrival.now);
   if (target.move && side == Side::outer && arrival.stream == 0) note_moved_packet(*target.move, arrival, *place);
   send_placed(target, port, side, arrival, *place, *mapping);
+}
+
+/// A key that was pressed on the old path and was still on its way when the new one took over: it is heard, once,
+/// between the frames of the new source.
+bool Engine::may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from) {
+  if (!arrival.is_event || port.event.is_open || !port.out.has_sent()) return false;
+  if (port.event.source == arrival.source && port.event.timestamp_in == arrival.packet.timestamp) return false;
+  if (target.jobs && target.jobs->player) return false;
+  return arrival.is_late ? target.feed == from : target.move && target.move->is_switched && target.move->old == from;
 }
 
 void Engine::note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place) {
