@@ -97,6 +97,23 @@ void describe(config::Section& section, MediaFile& file) {
   section.key("listen", file.listen, "Where the media control API listens.");
 }
 
+/// What the platform's topology says and the role's own file leaves open.
+void fill_from_topology(GatewayFile& file, const policy::Topology& topology) {
+  gateway::Settings& own = file.gateway;
+  if (own.routers.empty())
+    for (const auto& router : topology.routers)
+      own.routers.push_back({router.name, router.region, router.link_uri, router.events_url});
+  if (own.link_neighbours.empty())
+    for (const auto& gateway : topology.gateways)
+      if (gateway.name != own.name) own.link_neighbours.push_back(gateway.link_uri);
+}
+void fill_from_topology(RouterFile& file, const policy::Topology& topology) {
+  if (file.router.link_neighbours.empty())
+    for (const auto& gateway : topology.gateways) file.router.link_neighbours.push_back(gateway.link_uri);
+}
+void fill_from_topology(PolicyFile&, const policy::Topology&) {}
+void fill_from_topology(MediaFile&, const policy::Topology&) {}
+
 template <class File>
 Result<Loaded<File>> load(const std::string& path) {
   auto root = config::read_toml_file(path);
@@ -107,6 +124,7 @@ Result<Loaded<File>> load(const std::string& path) {
   if (!good) return pass(good);
   auto topology = load_topology(path, file->common.topology);
   if (!topology) return pass(topology);
+  fill_from_topology(*file, *topology);
   return Loaded<File>{std::move(*file), std::move(*topology)};
 }
 

@@ -66,6 +66,12 @@ struct Loaded {
 template <class File>
 Result<Loaded<File>> load(const std::string& path);
 
+/// Puts into a role's settings what the topology knows and the file leaves open: routers, peers to stay connected to.
+void fill_from_topology(GatewayFile& file, const policy::Topology& topology);
+void fill_from_topology(RouterFile& file, const policy::Topology& topology);
+void fill_from_topology(PolicyFile& file, const policy::Topology& topology);
+void fill_from_topology(MediaFile& file, const policy::Topology& topology);
+
 /// Sample file of a role, or the manual page of all ("docs/configuration.md").
 Result<std::string> sample_file(std::string_view role);
 std::string manual();

@@ -112,6 +112,13 @@ PolicyFile policy_file(const Ports& ports) {
   return {.policy_server = {.name = "policy", .listen = on_loopback(ports.policy)}};
 }
 
+template <class File>
+Loaded<File> with_topology(File file, const Ports& ports) {
+  policy::Topology topology = topology_of(ports);
+  fill_from_topology(file, topology);
+  return {std::move(file), std::move(topology)};
+}
+
 /// The customer's side of `nearend up`: a small menu, served as TwiML over HTTP like anybody's.
 class MenuRole final : public RoleBase {
  public:
@@ -204,8 +211,8 @@ int run_up(const UpSettings& settings) {
   std::vector<std::unique_ptr<Role>> roles;
   roles.push_back(std::make_unique<MenuRole>(ports));
   roles.push_back(make_policy({policy_file(ports), topology_of(ports)}));
-  roles.push_back(make_router({router_file(ports, directory, app_url), topology_of(ports)}));
-  roles.push_back(make_gateway({gateway_file(ports, directory), topology_of(ports)}));
+  roles.push_back(make_router(with_topology(router_file(ports, directory, app_url), ports)));
+  roles.push_back(make_gateway(with_topology(gateway_file(ports, directory), ports)));
   std::vector<std::jthread> threads;
   int exit_code = 0;
   for (auto& role : roles) {

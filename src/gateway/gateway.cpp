@@ -16,6 +16,7 @@
 #include "gateway/outside_events.hpp"
 #include "gateway/pairing.hpp"
 #include "gateway/pinger.hpp"
+#include "link/warmth.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::gateway {
@@ -81,6 +82,7 @@ class Gateway::Core {
         verbs_(parts_),
         endings_(parts_),
         pinger_(parts_),
+        warmth_(world.loop, link_),
         load_timer_(world.loop) {
     parts_.outside = &outside_;
     parts_.link = &link_;
@@ -106,6 +108,7 @@ class Gateway::Core {
   void stop() {
     parts_.is_draining = true;
     pinger_.stop();
+    warmth_.stop();
     load_timer_.stop();
     for (Leg* leg : legs_.all()) endings_.end(*leg, {.status = 503, .text = "gateway stops", .by = "gateway"});
   }
@@ -131,6 +134,7 @@ class Gateway::Core {
   LocalVerbs verbs_;
   Endings endings_;
   Pinger pinger_;
+  link::Warmth warmth_;
   io::Timer load_timer_;
   std::vector<Endpoint> outside_addresses_, link_addresses_;
 
@@ -178,6 +182,9 @@ Result<void> Gateway::Core::start() {
     parts_.link_uri = fmt::format("sip:{};transport={}", shown(settings_.link_listen.front(), link_addresses_.front()),
                                   scheme_transport(settings_.link_listen.front().protocol));
   pinger_.start();
+  std::vector<std::string> peers = settings_.link_neighbours;
+  for (const StaticRouter& router : settings_.routers) peers.push_back(router.uri);
+  warmth_.start(parts_.link_uri, settings_.region, std::move(peers));
   report_load();
   return {};
 }

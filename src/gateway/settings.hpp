@@ -92,6 +92,7 @@ struct Settings {
   std::vector<Provider> providers;                     ///< Trunks.
   std::vector<NumberEntry> numbers;                    ///< Called addresses that are known here.
   std::vector<StaticRouter> routers;                   ///< Asked when the policy names none.
+  std::vector<std::string> link_neighbours;            ///< Link URIs of gateways to stay connected to.
   std::string events_url;                              ///< Where events of forwarded calls go when no router is known.
   std::string journal_path;                            ///< File of call events; empty: kept in memory only.
   uint32_t calls_max = 10'000;                         ///< Legs at once; above it 503.

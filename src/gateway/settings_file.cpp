@@ -69,6 +69,8 @@ void describe(config::Section& section, Settings& settings) {
   section.list("provider", settings.providers, "A trunk.");
   section.list("number", settings.numbers, "A called address that is known here.");
   section.list("router", settings.routers, "A router that is asked when the policy names none.");
+  section.key("link_neighbours", settings.link_neighbours,
+              "Link URIs of gateways to stay connected to; empty: those of the topology.");
   section.key("events_url", settings.events_url, "Where events of forwarded calls go when no router is known.");
   section.key("journal_path", settings.journal_path, "File of call events; empty: kept in memory only.");
   section.key("calls_max", settings.calls_max, "Legs at once; above it 503.");

@@ -56,6 +56,7 @@ Router::Core::Core(Settings given, io::World given_world, http::Client& http, ht
           [this](const std::string& uri, std::chrono::milliseconds since) {
             for (const auto& [sid, call] : calls) call->on_gateway_silent(uri, since);
           }),
+      warmth_(world.loop, stack),
       calls_total_(telemetry::counter("nearend_router_calls_total")),
       shed_total_(telemetry::counter("nearend_router_calls_shed_total")),
       calls_now_(telemetry::gauge("nearend_router_calls")),
@@ -106,12 +107,14 @@ Result<void> Router::Core::start() {
   }
   scope_.spawn(seed());
   watch_.start();
+  warmth_.start(link_uri(), settings.region, settings.link_neighbours);
   telemetry::info("router started", {{"router", settings.name}, {"region", settings.region}, {"link", link_uri()}});
   return {};
 }
 
 void Router::Core::stop() {
   is_draining = true;
+  warmth_.stop();
   for (const auto& [sid, call] : calls) call->end("SIP;cause=503;text=\"Router stops\"");
 }
 

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "link/warmth.hpp"
 #include "router/gateway_watch.hpp"
 #include "router/router.hpp"
 #include "router/script_host.hpp"
@@ -61,6 +62,7 @@ class Router::Core final : public sip::Stack::Listener {
   Result<void> listen();
 
   GatewayWatch watch_;
+  link::Warmth warmth_;
   telemetry::Counter& calls_total_;
   telemetry::Counter& shed_total_;
   telemetry::Gauge& calls_now_;

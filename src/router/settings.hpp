@@ -31,17 +31,18 @@ enum class ReanchorBy : uint8_t {
 
 /// All about one router. Plain values; `checked` names the first wrong key.
 struct Settings {
-  std::string name = "router1";             ///< Unique among the platform's routers.
-  std::string region = "us/va1";            ///< Zone path of the region it runs in.
-  std::vector<ListenSettings> link_listen;  ///< For gateways: tcp or tls.
-  std::vector<Cidr> link_peers;             ///< Who may speak the platform's dialect to us.
-  std::string link_key;                     ///< Shared key of Platform-Signature; empty: TLS proves the peers.
-  std::optional<io::TlsSettings> link_tls;  ///< How to call gateways over TLS.
-  std::optional<Endpoint> http_listen;      ///< REST API, event intake, health and metrics; absent: no HTTP listener.
-  std::string store_path;                   ///< File of the SQLite store; empty: in memory.
-  std::vector<store::Account> accounts;     ///< Written to the store at start.
-  std::vector<store::Number> numbers;       ///< Written to the store at start.
-  bool may_reach_internal = false;          ///< Lets application URLs reach private addresses (threat TH19): labs only.
+  std::string name = "router1";              ///< Unique among the platform's routers.
+  std::string region = "us/va1";             ///< Zone path of the region it runs in.
+  std::vector<ListenSettings> link_listen;   ///< For gateways: tcp or tls.
+  std::vector<Cidr> link_peers;              ///< Who may speak the platform's dialect to us.
+  std::string link_key;                      ///< Shared key of Platform-Signature; empty: TLS proves the peers.
+  std::optional<io::TlsSettings> link_tls;   ///< How to call gateways over TLS.
+  std::vector<std::string> link_neighbours;  ///< Link URIs of gateways to stay connected to.
+  std::optional<Endpoint> http_listen;       ///< REST API, event intake, health and metrics; absent: no HTTP listener.
+  std::string store_path;                    ///< File of the SQLite store; empty: in memory.
+  std::vector<store::Account> accounts;      ///< Written to the store at start.
+  std::vector<store::Number> numbers;        ///< Written to the store at start.
+  bool may_reach_internal = false;  ///< Lets application URLs reach private addresses (threat TH19): labs only.
   std::string public_url;  ///< "http://198.51.100.9:8080": where recordings and the API are reached from outside.
 
   call::PlanPreference plan = call::PlanPreference::local;  ///< Where media runs when both would do.
