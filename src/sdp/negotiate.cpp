@@ -316,7 +316,7 @@ SessionDescription Speaker::offer(const std::vector<LocalMedia>& lines) {
   description.times = {"t=0 0"};
   for (const LocalMedia& line : lines) {
     Media media = line.relayed
-                      ? make_relayed(line)
+                      ? make_relayed(line, *line.relayed)
                       : make_section(line, line.protocol, line.codecs, line.direction, line.is_rtcp_mux_offered);
     description.media.push_back(line.rtp.port == 0 ? make_rejected(media) : std::move(media));
   }
