@@ -207,7 +207,8 @@ Task<void> Dialing::go_direct() {
   std::string to_far = callee.speaker().passed_on(*near_sdp);
   LinkLeg::Reply taken = co_await callee.reinvite({"direct", {{"peer", caller.id()}}}, std::move(to_far));
   if (!taken.is_good() || phase_ != Phase::talking) co_return;
-  std::string to_near = caller.speaker().passed_on(*far_sdp);
+  auto answered = sdp::parse_sdp(taken.body);
+  std::string to_near = caller.speaker().passed_on(answered ? *answered : *far_sdp);
   LinkLeg::Reply done = co_await caller.reinvite({"direct", {{"peer", callee.id()}}}, std::move(to_near));
   context_.note_event("direct", {{"taken", done.is_good()}});
   if (done.is_good() || phase_ != Phase::talking) co_return;

@@ -131,11 +131,12 @@ Task<LinkLeg::Reply> LinkLeg::info(link::Item action, std::string type, std::str
 Task<LinkLeg::Reply> LinkLeg::reinvite(link::Item action, std::string sdp) {
   if (is_over()) co_return Reply{481, {}};
   ours_ = sdp;
+  const bool is_inner_answered = action.name != "direct";
   auto extra = headers({std::move(action)}, sip::Method::invite, sdp);
   auto sent = wire_.stack.reinvite(dialog_, {std::string(sdp_type), std::move(sdp)}, std::move(extra));
   if (!sent) co_return Reply{503, sent.error().text};
   io::Reply<Reply> pending(wire_.loop);
-  reinvites_.push_back(pending);
+  reinvites_.push_back({pending, is_inner_answered});
   std::optional<Reply> reply = co_await pending.wait(wire_.loop.now() + wire_.settings.request_patience);
   if (!reply) co_return Reply{408, {}};
   co_return std::move(*reply);

@@ -137,6 +137,7 @@ class LinkLeg {
 
   // In the dialog.
   Task<Reply> info(link::Item action, std::string type = {}, std::string body = {});
+  /// The answer's description becomes the gateway's inner side, except where it is the endpoint's own (`direct`).
   Task<Reply> reinvite(link::Item action, std::string sdp);
   /// Runs a job at the gateway: `kind` is play, gather or record.
   Task<JobEnd> run_job(std::string kind, json::object request,
@@ -188,8 +189,12 @@ class LinkLeg {
   std::string ours_;  ///< The description we said last.
   EventHandler handler_;
   std::map<uint64_t, io::Reply<Reply>> requests_;  ///< By the stack's cookie.
-  std::deque<io::Reply<Reply>> reinvites_;         ///< In the order sent; the stack keeps it.
-  std::map<uint64_t, io::Reply<JobEnd>> jobs_;     ///< By our number.
+  struct Reinvite {
+    io::Reply<Reply> reply;
+    bool is_inner_answered = true;
+  };
+  std::deque<Reinvite> reinvites_;              ///< In the order sent; the stack keeps it.
+  std::map<uint64_t, io::Reply<JobEnd>> jobs_;  ///< By our number.
   uint64_t last_job_ = 0;
 };
 

@@ -51,7 +51,7 @@ void LinkLeg::fail_all(int status) {
   const auto requests = std::exchange(requests_, {});
   const auto reinvites = std::exchange(reinvites_, {});
   for (const auto& [cookie, reply] : requests) reply.set({status, {}});
-  for (const auto& reply : reinvites) reply.set({status, {}});
+  for (const Reinvite& reinvite : reinvites) reinvite.reply.set({status, {}});
   for (const auto& [number, outcome] : jobs_) outcome.set({.why = JobEnd::Why::gone, .text = "the leg is over"});
 }
 
@@ -97,8 +97,8 @@ void LinkLeg::on(sip::event::Progress& event) {
 }
 
 void LinkLeg::on(sip::event::Accepted& event) {
-  if (event.body.is_sdp()) take_description(event.body.content);
   if (state_ == State::calling) {
+    if (event.body.is_sdp()) take_description(event.body.content);
     state_ = State::confirmed;
     read_facts(event.response);
     leg_event::Answered answered;
@@ -112,8 +112,10 @@ void LinkLeg::on(sip::event::Accepted& event) {
     return;
   }
   if (reinvites_.empty()) return;
-  reinvites_.front().set({200, event.body.content});
+  const Reinvite reinvite = reinvites_.front();
   reinvites_.pop_front();
+  if (event.body.is_sdp() && reinvite.is_inner_answered) take_description(event.body.content);
+  reinvite.reply.set({200, event.body.content});
 }
 
 void LinkLeg::on(sip::event::Refused& event) {
@@ -124,7 +126,7 @@ void LinkLeg::on(sip::event::Refused& event) {
     return;
   }
   if (!reinvites_.empty()) {
-    reinvites_.front().set({event.status, {}});
+    reinvites_.front().reply.set({event.status, {}});
     reinvites_.pop_front();
   }
   if (event.status == 412)
