@@ -14,14 +14,15 @@ void check_recording_callback(const markup::Element& element, Notes& notes) {
 }
 
 void tell_recording(Script& script, const markup::Element& element, RecordingFacts facts, std::string_view event) {
+  facts.status = event;
+  const call::CallFacts& call = script.control.facts();
+  if (event == "completed" && script.settings.on_recording) script.settings.on_recording(call, facts);
   Notes silent;
   const std::string target = attribute_text(element, "recordingStatusCallback");
   const auto wanted = attribute_list(element, "recordingStatusCallbackEvent", recording_events, "completed", silent);
   if (target.empty() || std::ranges::find(wanted, event) == wanted.end()) return;
   auto url = resolve_url(script.document->url, target);
   if (!url) return script.note(code::invalid_url, "recordingStatusCallback: " + url.error().text);
-  facts.status = event;
-  const call::CallFacts& call = script.control.facts();
   AppRequest request{.url = std::move(*url),
                      .method = attribute_method(element, "recordingStatusCallbackMethod", silent),
                      .form = recording_parameters(call, facts),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,8 @@ struct Settings {
   std::string public_url;  ///< Of our REST API, without a slash at its end: recordings are found under it.
   Dialect dialect = Dialect::voice;
   size_t steps_max = 1000;  ///< Verbs and documents a call may run (TH31).
+  /// Told of each recording that holds something, so that it can be kept who may hear it. May be empty.
+  std::function<void(const call::CallFacts&, const RecordingFacts&)> on_recording;
 };
 
 /// Where the script goes on after a verb.

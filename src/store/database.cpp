@@ -26,6 +26,9 @@ constexpr std::array migrations{
     "CREATE TABLE events (id TEXT PRIMARY KEY, call_sid TEXT NOT NULL, account_sid TEXT NOT NULL, leg TEXT NOT NULL,"
     " kind TEXT NOT NULL, gateway TEXT NOT NULL, at_ms INTEGER NOT NULL, detail TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX events_by_call ON events (call_sid, at_ms);",
+    "CREATE TABLE recordings (sid TEXT PRIMARY KEY, call_sid TEXT NOT NULL, account_sid TEXT NOT NULL,"
+    " source TEXT NOT NULL, status TEXT NOT NULL, created_ms INTEGER NOT NULL, duration_s INTEGER NOT NULL,"
+    " channels INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 }  // namespace

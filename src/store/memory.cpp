@@ -78,6 +78,18 @@ Task<Result<std::vector<CallEvent>>> MemoryStore::events(std::string account_sid
   co_return rows;
 }
 
+Task<Result<void>> MemoryStore::put_recording(Recording recording) {
+  std::string key = recording.sid;
+  recordings_[key] = std::move(recording);
+  co_return Result<void>{};
+}
+
+Task<Result<std::optional<Recording>>> MemoryStore::recording(std::string account_sid, std::string sid) {
+  auto row = find(recordings_, sid);
+  if (row && row->account_sid != account_sid) row.reset();
+  co_return row;
+}
+
 Task<Result<void>> MemoryLiveState::put_capsule(Capsule capsule) {
   if (ended_.contains(capsule.call_sid)) co_return fail(Error::Kind::refused, "call {} has ended", capsule.call_sid);
   Capsule& kept = capsules_[capsule.call_sid];

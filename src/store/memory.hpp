@@ -24,8 +24,11 @@ class MemoryStore final : public Store {
   Task<Result<std::vector<Call>>> calls(std::string account_sid, size_t limit) override;
   Task<Result<size_t>> put_events(std::vector<CallEvent> events) override;
   Task<Result<std::vector<CallEvent>>> events(std::string account_sid, std::string call_sid) override;
+  Task<Result<void>> put_recording(Recording recording) override;
+  Task<Result<std::optional<Recording>>> recording(std::string account_sid, std::string sid) override;
 
  private:
+  std::map<std::string, Recording> recordings_;
   std::map<std::string, Account> accounts_;
   std::map<std::string, Number> numbers_;
   std::map<std::string, Call> calls_;

@@ -52,6 +52,17 @@ CallEvent read_event(const Row& row) {
           .detail = row.text(7)};
 }
 
+Recording read_recording(const Row& row) {
+  return {.sid = row.text(0),
+          .call_sid = row.text(1),
+          .account_sid = row.text(2),
+          .source = row.text(3),
+          .status = row.text(4),
+          .created_ms = row.integer(5),
+          .duration_s = row.integer(6),
+          .channels = row.integer(7)};
+}
+
 template <class T>
 Result<std::optional<T>> first_of(Result<std::vector<T>> rows) {
   if (!rows) return pass(rows);
@@ -143,6 +154,22 @@ class SqliteStore final : public Store {
               "SELECT id, call_sid, account_sid, leg, kind, gateway, at_ms, detail FROM events"
               " WHERE call_sid = ?1 AND account_sid = ?2 ORDER BY at_ms, id",
               read_event, call_sid, account_sid);
+        });
+  }
+  Task<Result<void>> put_recording(Recording row) override {
+    return writer_.submit<void>([row = std::move(row)](Database& database) {
+      return without_count(database.change("INSERT OR REPLACE INTO recordings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                                           row.sid, row.call_sid, row.account_sid, row.source, row.status,
+                                           row.created_ms, row.duration_s, row.channels));
+    });
+  }
+  Task<Result<std::optional<Recording>>> recording(std::string account_sid, std::string sid) override {
+    return reader_.submit<std::optional<Recording>>(
+        [account_sid = std::move(account_sid), sid = std::move(sid)](Database& database) {
+          return first_of(database.select(
+              "SELECT sid, call_sid, account_sid, source, status, created_ms, duration_s, channels FROM recordings"
+              " WHERE sid = ?1 AND account_sid = ?2",
+              read_recording, sid, account_sid));
         });
   }
 

@@ -35,6 +35,11 @@ struct CallEvent {
   int64_t at_ms = 0;
   std::string detail;  ///< JSON object.
 };
+/// A recording whose file is `<recordings>/<sid>.wav` on the node that wrote it.
+struct Recording {
+  std::string sid, call_sid, account_sid, source, status;  ///< source: RecordVerb, DialVerb; status: completed, absent
+  int64_t created_ms = 0, duration_s = 0, channels = 1;
+};
 /// A call's capsule: the newest epoch wins, an older one is refused.
 struct Capsule {
   std::string call_sid, owner;
@@ -56,6 +61,8 @@ class Store {
   virtual Task<Result<std::vector<Call>>> calls(std::string account_sid, size_t limit) = 0;
   virtual Task<Result<size_t>> put_events(std::vector<CallEvent> events) = 0;  ///< How many were new.
   virtual Task<Result<std::vector<CallEvent>>> events(std::string account_sid, std::string call_sid) = 0;
+  virtual Task<Result<void>> put_recording(Recording recording) = 0;
+  virtual Task<Result<std::optional<Recording>>> recording(std::string account_sid, std::string sid) = 0;
 };
 
 /// Live state, gone with the process unless another implementation (NATS JetStream is to join) keeps it.

@@ -66,11 +66,11 @@ class Client final : public http::Client {
   };
   std::map<std::string, Page> pages;
   std::vector<http::Request> asked;
-  std::function<void(const http::Request&)> on_request;
+  Loop* delayed_on = nullptr;  ///< Set: every answer takes 10 ms.
 
   Task<Result<http::Response>> send(http::Request request) override {
     asked.push_back(request);
-    if (on_request) on_request(request);
+    if (delayed_on) co_await io::sleep_for(*delayed_on, std::chrono::milliseconds(10));
     const auto page = pages.find(request.url.substr(0, request.url.find('?')));
     if (page == pages.end()) co_return http::Response{.status = 404};
     if (page->second.is_down) co_return fail(Error::Kind::unavailable, "not connected");

@@ -119,6 +119,12 @@ void try_store(Loop& loop, Store& store) {
   CHECK(kept->at(1).detail == "{}");
   CHECK(kept->at(2).kind == "end");
   CHECK(wait(loop, store.events("AC2", "CA1"))->empty());
+
+  REQUIRE(wait(loop, store.put_recording({.sid = "RE1", .account_sid = "AC1", .status = "completed", .channels = 2})));
+  const auto recording = wait(loop, store.recording("AC1", "RE1"));
+  REQUIRE(recording->has_value());
+  CHECK((*recording)->channels == 2);
+  CHECK_FALSE(wait(loop, store.recording("AC2", "RE1"))->has_value());
 }
 
 }  // namespace
