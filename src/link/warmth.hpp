@@ -15,7 +15,8 @@ namespace nearend::link {
 class Warmth {
  public:
   static constexpr std::chrono::seconds pace{15};
-  static constexpr std::chrono::seconds pace_unanswered{1};
+  static constexpr std::chrono::milliseconds pace_unanswered_first{50};
+  static constexpr std::chrono::milliseconds pace_unanswered_last{2000};
 
   /// `stack` outlives this.
   Warmth(io::Loop& loop, sip::Stack& stack) : loop_(loop), stack_(stack) {}
@@ -28,12 +29,16 @@ class Warmth {
     Peer(io::Loop& loop, std::string at) : uri(std::move(at)), timer(loop) {}
     std::string uri;
     io::Timer timer;
+    std::chrono::milliseconds patience = pace_unanswered_first;
+    bool has_answered = false;
   };
   void ask(const std::shared_ptr<Peer>& peer);
+  void again(const std::shared_ptr<Peer>& peer, bool is_answered);
 
   io::Loop& loop_;
   sip::Stack& stack_;
   std::string from_, region_;
+  bool is_ready_ = false;
   std::vector<std::shared_ptr<Peer>> peers_;  // replies that are still to come hold them weakly
 };
 
