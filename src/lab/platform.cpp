@@ -37,7 +37,21 @@ Result<std::unique_ptr<Platform>> Platform::start(PlatformPlan plan, const std::
     }
     if (auto done = made->start_role(program, region, "gateway", kSipPort, true); !done) return pass(done);
   }
+  if (wanted.routers) {
+    if (auto done = made->wait_for_links(); !done) return pass(done);
+  }
   return made;
+}
+
+Result<void> Platform::wait_for_links() {
+  for (const RegionPlan& region : plan_.regions) {
+    for (const char* role : {"gateway", "router"}) {
+      if (role == std::string_view("router") && !region.has_router) continue;
+      auto ready = processes_.at(fmt::format("{}-{}", region.name, role)).wait_for_line("links ready", kStartLimit);
+      if (!ready) return ready;
+    }
+  }
+  return {};
 }
 
 Result<void> Platform::make_sites() {

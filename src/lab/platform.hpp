@@ -51,6 +51,8 @@ class Platform {
 
  private:
   Platform() = default;
+  /// Until the links between gateways and routers stand, so that no flow measures their first handshake.
+  Result<void> wait_for_links();
   Result<void> make_sites();
   Result<void> start_app(const std::string& program);
   Result<void> start_role(const std::string& program, const RegionPlan& region, const std::string& role, uint16_t port,
