@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+
+#include "media/clip_loader.hpp"
+#include "media/media_thread.hpp"
+#include "media/node_control.hpp"
+
+namespace nearend::media {
+
+/// A media node for real traffic, in the process of its caller: the engine on a thread of its own, sockets by epoll,
+/// files and speech on worker threads. The default of a gateway and of `nearend media`.
+class LocalControl final : public NodeControl {
+ public:
+  /// `pool` outlives this, and `loader` too. Its events come over `loop`, which outlives all of them.
+  LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool);
+  ~LocalControl() override;
+
+ private:
+  Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
+  void close_sockets(std::vector<Socket> sockets) override;
+  void command(Command run) override { thread_.command(std::move(run)); }
+
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
+  MediaThread thread_;
+};
+
+/// A LocalControl with what it stands on, for roles that run one node: pool, loader and control in the order they must
+/// go.
+class LocalNode {
+ public:
+  LocalNode(io::Loop& loop, NodeSettings settings, http::Client* client);
+  Control& control() { return control_; }
+
+ private:
+  WorkerPool pool_;
+  PooledWorker worker_;
+  ClipLoader loader_;
+  LocalControl control_;
+};
+
+}  // namespace nearend::media

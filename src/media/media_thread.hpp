@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "media/engine.hpp"
+#include "media/worker_pool.hpp"
+
+namespace nearend::media {
+
+/// The thread that carries media: an epoll loop over one socket per port, the engine, a 20 ms tick. Commands come in
+/// over a queue with an eventfd, events go out in batches. Datagrams are read several at a time into memory that is
+/// never given back, and sent from where they were received.
+class MediaThread final : private EngineOutput {
+ public:
+  using Command = std::move_only_function<void(Engine&, io::Instant)>;
+  using Events = std::vector<std::pair<AnchorId, Event>>;
+
+  /// `on_events` is called on the media thread.
+  MediaThread(const Engine::Start& start, WorkerPool& pool, std::function<void(Events)> on_events);
+  ~MediaThread();
+
+  /// Any thread; in order per caller.
+  void command(Command run);
+  /// From now on the socket's datagrams come in as `inlet` says. Given before the anchor is added.
+  void watch(int socket, const Inlet& inlet);
+  void close(int socket);
+  /// Datagrams that the kernel did not take.
+  uint64_t unsent() const { return unsent_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Batch;
+  /// Outlives the thread where workers still hold it, so that what they finish late falls on deaf ears.
+  struct Queue {
+    Queue();
+    ~Queue();
+    void push(Command run);
+    std::mutex mutex;
+    std::vector<Command> commands;  // under mutex
+    int wake = -1;
+  };
+  void run();
+  void run_commands();
+  void read_socket(int socket);
+  void run_ticks();
+  void arm_tick();
+  void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override;
+  void tell(AnchorId anchor, Event event) override { events_.emplace_back(anchor, std::move(event)); }
+  static io::Instant now() { return std::chrono::steady_clock::now(); }
+
+  std::function<void(Events)> on_events_;
+  std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();  // shared with completions of workers
+  int epoll_ = -1, timer_ = -1;
+  bool is_stopping_ = false, is_ticking_ = false;
+  std::unique_ptr<Batch> batch_;
+  std::vector<Inlet> inlets_;  // by descriptor
+  Events events_;
+  std::atomic<uint64_t> unsent_{0};
+  PooledWorker worker_;
+  Engine engine_;
+  std::thread thread_;
+};
+
+}  // namespace nearend::media
