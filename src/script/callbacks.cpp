@@ -10,7 +10,7 @@ namespace nearend::script {
 Callbacks::Callbacks(io::Loop& loop, http::Client& client, Limits limits)
     : loop_(loop), client_(client), limits_(limits), scope_(loop) {}
 
-void Callbacks::send(std::string order, AppRequest request) {
+void Callbacks::send(std::string order, http::FetchRequest request) {
   static telemetry::Counter& dropped = telemetry::counter("nearend_callbacks_dropped");
   auto [place, is_new] = queues_.try_emplace(order);
   if (waiting_ >= limits_.waiting_max || place->second.size() >= limits_.waiting_max_per_call) {
@@ -33,10 +33,10 @@ Task<void> Callbacks::drain(std::string order) {
       queues_.erase(place);
       co_return;
     }
-    AppRequest request = std::move(place->second.front());
+    http::FetchRequest request = std::move(place->second.front());
     place->second.pop_front();
     --waiting_;
-    auto answer = co_await ask(loop_, client_, std::move(request));
+    auto answer = co_await http::fetch(client_, loop_, std::move(request));
     (answer ? sent : failed).add();
     if (!answer)
       telemetry::warn("callback-failed",
@@ -50,12 +50,12 @@ void tell_progress(Callbacks& callbacks, const ProgressTarget& target, const cal
                              ? progress.event == "completed"
                              : std::ranges::find(target.events, progress.event) != target.events.end();
   if (target.url.empty() || !is_wanted) return;
-  AppRequest request{.url = target.url,
-                     .method = target.method,
-                     .form = progress_parameters(facts, progress),
-                     .auth_token = target.auth_token,
-                     .account_sid = facts.account_sid,
-                     .idempotency_token = fmt::format("{}-progress-{}", facts.call_sid, progress.sequence)};
+  http::FetchRequest request{.url = target.url,
+                             .method = target.method,
+                             .form = progress_parameters(facts, progress),
+                             .auth_token = target.auth_token,
+                             .idempotency_token = fmt::format("{}-progress-{}", facts.call_sid, progress.sequence),
+                             .pool = facts.account_sid};
   callbacks.send(facts.call_sid, std::move(request));
 }
 

@@ -7,9 +7,8 @@
 #include <vector>
 
 #include "call/control.hpp"
-#include "http/http.hpp"
+#include "http/fetch.hpp"
 #include "io/async.hpp"
-#include "script/application.hpp"
 #include "script/parameters.hpp"
 
 namespace nearend::script {
@@ -30,7 +29,7 @@ class Callbacks {
   Callbacks& operator=(const Callbacks&) = delete;
 
   /// `order`: requests with the same one (a call SID) keep their order.
-  void send(std::string order, AppRequest request);
+  void send(std::string order, http::FetchRequest request);
   size_t waiting() const { return waiting_; }
 
  private:
@@ -40,7 +39,7 @@ class Callbacks {
   http::Client& client_;
   Limits limits_;
   size_t waiting_ = 0;
-  std::unordered_map<std::string, std::deque<AppRequest>> queues_;
+  std::unordered_map<std::string, std::deque<http::FetchRequest>> queues_;
   io::Scope scope_;  // last: its tasks use the members above
 };
 

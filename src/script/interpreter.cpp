@@ -1,10 +1,15 @@
 #include "script/interpreter.hpp"
 
-#include "script/application.hpp"
 #include "script/parameters.hpp"
 #include "script/url.hpp"
 
 namespace nearend::script {
+namespace {
+
+/// Of an answer to a request for a document: recordings that are to be played come the same way.
+constexpr size_t answer_max = 8 * 1024 * 1024;
+
+}  // namespace
 
 std::string_view to_string(Finish finish) {
   switch (finish) {
@@ -66,6 +71,7 @@ Task<void> Interpreter::resume(Position position) {
     state = VerbState{};
   }
   script_.steps = state->steps;
+  script_.cookies = http::CookieJar(std::move(state->cookies));
   if (!position.document.empty()) {
     if (auto document = read_twiml(position.document_url, position.document)) control_with(std::move(*document));
     script_.at = position.verb;
@@ -105,15 +111,17 @@ Task<void> Interpreter::open(Next where) {
 
 Task<std::expected<Document, Failure>> Interpreter::fetch(std::string url, std::string method, http::Form extra) {
   const call::CallFacts& facts = script_.control.facts();
-  AppRequest request{.url = std::move(url),
-                     .method = std::move(method),
-                     .form = standard_parameters(facts, script_.control.status()),
-                     .auth_token = binding_.auth_token,
-                     .account_sid = facts.account_sid,
-                     .idempotency_token = script_.idempotency_token()};
+  http::FetchRequest request{.url = std::move(url),
+                             .method = std::move(method),
+                             .form = standard_parameters(facts, script_.control.status()),
+                             .auth_token = binding_.auth_token,
+                             .idempotency_token = script_.idempotency_token(),
+                             .pool = facts.account_sid,
+                             .cookies = &script_.cookies,
+                             .body_limit = answer_max};
   request.form.insert(request.form.end(), extra.begin(), extra.end());
-  auto answer = co_await ask(script_.loop, client_, std::move(request));
-  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  auto answer = co_await http::fetch(client_, script_.loop, std::move(request));
+  if (!answer) co_return std::unexpected(Failure{answer.error().code, std::move(answer.error().text)});
   co_return read_document(answer->url, answer->content_type, answer->body);
 }
 

@@ -29,16 +29,49 @@ Result<Next> read_pending(const json::object& object) {
               .form = std::move(*form)};
 }
 
+json::object to_object(const http::Cookie& cookie) {
+  return {{"name", cookie.name},
+          {"value", cookie.value},
+          {"domain", cookie.domain},
+          {"path", cookie.path},
+          {"host_only", cookie.is_host_only},
+          {"secure", cookie.is_secure},
+          {"expires_ms", cookie.expires_ms}};
+}
+
+std::vector<http::Cookie> read_cookies(const json::object& object) {
+  std::vector<http::Cookie> cookies;
+  const json::value* array = object.if_contains("cookies");
+  if (!array || !array->is_array()) return cookies;
+  for (const json::value& value : array->get_array()) {
+    if (!value.is_object()) continue;
+    const json::object& cookie = value.get_object();
+    cookies.push_back({.name = json_string_or(cookie, "name", ""),
+                       .value = json_string_or(cookie, "value", ""),
+                       .domain = json_string_or(cookie, "domain", ""),
+                       .path = json_string_or(cookie, "path", "/"),
+                       .is_host_only = json_bool_or(cookie, "host_only", true),
+                       .is_secure = json_bool_or(cookie, "secure", false),
+                       .expires_ms = json_integer_or(cookie, "expires_ms", 0)});
+  }
+  return cookies;
+}
+
 }  // namespace
 
-std::string verb_state_text(size_t steps, const Next* pending) {
-  json::object state{{"steps", static_cast<int64_t>(steps)}};
-  if (pending) {
+std::string verb_state_text(const VerbState& state) {
+  json::object object{{"steps", static_cast<int64_t>(state.steps)}};
+  if (state.pending) {
     json::array form;
-    for (const auto& [key, value] : pending->form) form.push_back(json::array{json::string(key), json::string(value)});
-    state["pending"] = json::object{{"url", pending->url}, {"method", pending->method}, {"form", std::move(form)}};
+    for (const auto& [key, value] : state.pending->form)
+      form.push_back(json::array{json::string(key), json::string(value)});
+    object["pending"] =
+        json::object{{"url", state.pending->url}, {"method", state.pending->method}, {"form", std::move(form)}};
   }
-  return to_json(state);
+  json::array cookies;
+  for (const http::Cookie& cookie : state.cookies) cookies.push_back(to_object(cookie));
+  if (!cookies.empty()) object["cookies"] = std::move(cookies);
+  return to_json(object);
 }
 
 Result<VerbState> parse_verb_state(std::string_view text) {
@@ -53,6 +86,7 @@ Result<VerbState> parse_verb_state(std::string_view text) {
     if (!next) return pass(next);
     state.pending = std::move(*next);
   }
+  state.cookies = read_cookies(object);
   return state;
 }
 

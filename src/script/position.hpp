@@ -8,13 +8,14 @@
 
 namespace nearend::script {
 
-/// The part of a capsule that is the interpreter's: how many steps were made, and the request that was about to be
-/// sent.
+/// The part of a capsule that is the interpreter's: how many steps were made, the request that was about to be sent, and
+/// the application's cookies.
 struct VerbState {
   size_t steps = 0;
   std::optional<Next> pending;
+  std::vector<http::Cookie> cookies;
 };
-std::string verb_state_text(size_t steps, const Next* pending);
+std::string verb_state_text(const VerbState& state);
 /// Errors name the member. An empty text is the state of a call that has not begun.
 Result<VerbState> parse_verb_state(std::string_view text);
 

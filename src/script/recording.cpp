@@ -23,12 +23,12 @@ void tell_recording(Script& script, const markup::Element& element, RecordingFac
   if (target.empty() || std::ranges::find(wanted, event) == wanted.end()) return;
   auto url = resolve_url(script.document->url, target);
   if (!url) return script.note(code::invalid_url, "recordingStatusCallback: " + url.error().text);
-  AppRequest request{.url = std::move(*url),
-                     .method = attribute_method(element, "recordingStatusCallbackMethod", silent),
-                     .form = recording_parameters(call, facts),
-                     .auth_token = script.binding.auth_token,
-                     .account_sid = call.account_sid,
-                     .idempotency_token = facts.sid + '-' + facts.status};
+  http::FetchRequest request{.url = std::move(*url),
+                             .method = attribute_method(element, "recordingStatusCallbackMethod", silent),
+                             .form = recording_parameters(call, facts),
+                             .auth_token = script.binding.auth_token,
+                             .idempotency_token = facts.sid + '-' + facts.status,
+                             .pool = call.account_sid};
   script.callbacks.send(call.call_sid, std::move(request));
 }
 

@@ -10,7 +10,7 @@ Task<bool> Script::checkpoint(const Next* pending) {
   if (is_fenced) co_return false;
   std::string url = document ? document->url : "";
   std::string text = document ? document->text : "";
-  std::string state = verb_state_text(steps, pending);
+  std::string state = verb_state_text({steps, pending ? std::optional(*pending) : std::nullopt, cookies.cookies()});
   const auto kept = co_await control.checkpoint(std::move(url), std::move(text), at, std::move(state));
   if (kept) co_return true;
   is_fenced = kept.error().kind == Error::Kind::refused;
@@ -52,12 +52,12 @@ void Script::tell(std::string_view action, std::string_view method, const http::
   auto url = resolve_url(document->url, action);
   if (!url) return note(code::invalid_url, "action: " + url.error().text);
   const call::CallFacts& facts = control.facts();
-  AppRequest request{.url = std::move(*url),
-                     .method = std::string(method),
-                     .form = standard_parameters(facts, control.status()),
-                     .auth_token = binding.auth_token,
-                     .account_sid = facts.account_sid,
-                     .idempotency_token = idempotency_token()};
+  http::FetchRequest request{.url = std::move(*url),
+                             .method = std::string(method),
+                             .form = standard_parameters(facts, control.status()),
+                             .auth_token = binding.auth_token,
+                             .idempotency_token = idempotency_token(),
+                             .pool = facts.account_sid};
   request.form.insert(request.form.end(), form.begin(), form.end());
   callbacks.send(facts.call_sid, std::move(request));
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "call/control.hpp"
-#include "http/http.hpp"
+#include "http/fetch.hpp"
 #include "io/loop.hpp"
 #include "script/callbacks.hpp"
 #include "script/document.hpp"
@@ -57,6 +57,7 @@ struct Script {
   const Settings& settings;
   const Document* document = nullptr;
   size_t at = 0;              ///< Index of the verb that runs.
+  http::CookieJar cookies;    ///< Of the application, for this call.
   size_t steps = 0;           ///< Verbs and documents run so far.
   size_t sources_played = 0;  ///< Of the verbs that follow: sources the gateway has already played as a continuation.
   bool is_hangup_wanted = false;

@@ -1,6 +1,7 @@
 #include "script/url.hpp"
 
 #include "base/text.hpp"
+#include "http/connection_settings.hpp"
 #include "http/url.hpp"
 
 namespace nearend::script {
@@ -19,8 +20,7 @@ Result<http::Url> resolve(const http::Url& base, std::string_view reference) {
   if (!url) return url;
   if (url->scheme != "http" && url->scheme != "https")
     return fail(Error::Kind::invalid, "URL scheme '{}' is not http or https", url->scheme);
-  if (url->host.find('_') != std::string::npos)
-    return fail(Error::Kind::invalid, "URL host '{}' may have letters, digits, '-' and '.' only", url->host);
+  if (auto checked = http::check_host_name(url->host); !checked) return pass(checked);
   return url;
 }
 

@@ -209,7 +209,7 @@ TEST_CASE("an adopted call goes on at its verb, or repeats its request under the
     interpreter.resume_at({.document_url = "http://app.test/voice",
                            .document = "<Response><Gather/></Response>",
                            .verb = 0,
-                           .verb_state = verb_state_text(3, &pending)});
+                           .verb_state = verb_state_text({3, pending})});
     CHECK(world.run(interpreter) == Finish::end_of_document);
     REQUIRE(world.client.asked.size() == 1);
     CHECK(world.client.asked[0].url == "http://app.test/digits");
@@ -260,4 +260,34 @@ TEST_CASE("references are resolved against the document") {
   CHECK_FALSE(resolve_url("http://a.test/", "javascript:alert(1)"));
   CHECK_FALSE(resolve_url("http://a.test/", "http://a_b.test/"));
   CHECK_FALSE(resolve_url("http://a.test/", "a\r\nb"));
+}
+
+TEST_CASE("cookies of the application stay with the call, also when another router takes it up") {
+  World world;
+  world.document("<Redirect>/next</Redirect>");
+  world.client.pages["http://app.test/voice"].headers.emplace_back("Set-Cookie", "session=abc; Path=/");
+  world.page("/next", "<Response><Say>x</Say></Response>");
+  world.run();
+  REQUIRE(world.client.asked.size() == 2);
+  CHECK(http::find_header(world.client.asked[0].headers, "Cookie").empty());
+  CHECK(http::find_header(world.client.asked[1].headers, "Cookie") == "session=abc");
+  const auto state = parse_verb_state(world.control.checkpoints.back().second);
+  REQUIRE(state);
+  REQUIRE(state->cookies.size() == 1);
+  CHECK(state->cookies[0].value == "abc");
+  CHECK(state->cookies[0].domain == "app.test");
+}
+
+TEST_CASE("requests are signed, and a redirect of the application loses the digits but moves the base") {
+  World world;
+  world.document("<Gather action='/old'/>");
+  world.client.pages["http://app.test/old"] = {.status = 302, .headers = {{"Location", "/dir/new"}}};
+  world.page("/dir/new", "<Response><Play>a.wav</Play></Response>");
+  world.control.gathers.push_back({.digits = "1"});
+  world.run();
+  CHECK_FALSE(http::find_header(world.client.asked[0].headers, "X-Twilio-Signature").empty());
+  REQUIRE(world.client.asked.size() == 3);
+  CHECK(world.client.asked[2].method == "GET");
+  CHECK_FALSE(world.client.has(2, "Digits"));
+  CHECK(world.control.done == Done{"answer", "gather", "play http://app.test/dir/a.wav", "hangup"});
 }
