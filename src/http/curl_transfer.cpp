@@ -154,7 +154,8 @@ Error CurlTransfer::to_error(CURLcode code) const {
   const std::string host = url_.authority();
   if (is_address_refused_) return {Error::Kind::refused, fmt::format("'{}' is an internal address", host)};
   if (is_body_refused_)
-    return {Error::Kind::refused, fmt::format("the answer of {} is larger than {} bytes", host, request_.body_limit)};
+    return {Error::Kind::unsupported,
+            fmt::format("the answer of {} is larger than {} bytes", host, request_.body_limit)};
   if (is_reading_late_)
     return {Error::Kind::timeout, fmt::format("no byte from {} in {} ms", host, request_.read_timeout.count())};
   const std::string why = fmt::format("{}: {}", host, message_[0] ? message_ : curl_easy_strerror(code));

@@ -30,7 +30,7 @@ struct Request {
   std::chrono::milliseconds total_timeout{15000};
   std::chrono::milliseconds read_timeout{
       0};                       ///< To the first byte and between bytes of the answer; 0: only the total counts.
-  size_t body_limit = 1 << 20;  ///< Larger answers fail with Error::Kind::refused.
+  size_t body_limit = 1 << 20;  ///< Larger answers fail with Error::Kind::unsupported.
   bool may_reach_internal =
       true;                   ///< False: addresses of IpAddress::is_internal are refused at each new connection (TH19).
   std::string pool;           ///< Connections are shared only between requests with the same pool (tenant).
@@ -44,9 +44,9 @@ struct Response {
 };
 
 /// Sends requests without blocking the loop. Errors: unavailable (no connection, or it broke before a byte of the
-/// answer), timeout (connected, but no whole answer in time), refused (address guard, body limit), malformed (broken or
-/// cut off answer), invalid (a request that must not be sent: CR, LF or NUL in it, a URL that is not http). Two
-/// implementations: libcurl, and the simulator's.
+/// answer), timeout (connected, but no whole answer in time), refused (address guard), unsupported (an answer above the
+/// limit), malformed (broken or cut off answer), invalid (a request that must not be sent: CR, LF or NUL in it, a URL
+/// that is not http). Two implementations: libcurl, and the simulator's.
 class Client {
  public:
   virtual ~Client() = default;

@@ -119,7 +119,7 @@ Result<http::Response> to_response(Message message, size_t body_limit) {
   const auto status = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
   if (!status) return fail(Error::Kind::malformed, "the answer is not HTTP");
   if (message.body.size() > body_limit)
-    return fail(Error::Kind::refused, "the answer's body is larger than {} bytes", body_limit);
+    return fail(Error::Kind::unsupported, "the answer's body is larger than {} bytes", body_limit);
   return http::Response{static_cast<int>(*status), std::move(message.headers), std::move(message.body)};
 }
 

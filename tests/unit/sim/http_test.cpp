@@ -92,5 +92,5 @@ TEST_CASE("a body above the limit is refused") {
   Web web;
   auto server = web.servers().serve(web.server.endpoint(80), echo);
   CHECK(web.fetch({.url = "http://app.example/", .body = std::string(2000, 'x'), .body_limit = 1000}).error().kind ==
-        Error::Kind::refused);
+        Error::Kind::unsupported);
 }
