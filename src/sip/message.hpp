@@ -16,6 +16,7 @@ namespace nearend::sip {
 inline constexpr size_t message_bytes_max = 65'535;
 inline constexpr size_t header_fields_max = 128;
 inline constexpr size_t line_bytes_max = 8'192;
+inline constexpr size_t list_values_max = 128;          ///< Via, Contact, Route, Record-Route: values of each kind.
 inline constexpr size_t header_fields_built_max = 256;  ///< Of a message that we build: what was copied and ours.
 inline constexpr size_t text_bytes_max = 262'144;       ///< Of a message that we build, with what was replaced in it.
 

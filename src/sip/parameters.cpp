@@ -96,6 +96,8 @@ Result<Parameters> parse_parameters(std::string_view text) {
   Parameters parameters;
   scan::skip_blanks(text);
   while (!text.empty()) {
+    if (parameters.items().size() == parameters_max)
+      return fail(Error::Kind::malformed, "more than {} parameters", parameters_max);
     if (text.front() != ';') return fail(Error::Kind::malformed, "';' expected before a parameter");
     text.remove_prefix(1);
     scan::skip_blanks(text);

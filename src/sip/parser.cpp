@@ -198,6 +198,7 @@ class MessageReader {
     values_.clear();
     for (const Message::Entry& entry : message_.fields_)
       if (entry.id == id) scan::split_list(message_.view(entry.value), values_);
+    if (values_.size() > list_values_max) return note(513, fmt::format("Too many values in {}", header_name(id)));
     for (std::string_view value : values_)
       if (const auto result = parse(value); !result)
         return note(400, fmt::format("Bad {}: {}", header_name(id), result.error().text));

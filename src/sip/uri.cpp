@@ -36,6 +36,8 @@ Result<void> read_userinfo(std::string_view text, Uri& uri) {
 
 Result<void> read_uri_parameters(std::string_view text, Uri& uri) {
   while (!text.empty()) {
+    if (uri.parameters.items().size() == parameters_max)
+      return fail(Error::Kind::malformed, "URI: more than {} parameters", parameters_max);
     text.remove_prefix(1);
     const std::string_view item = text.substr(0, text.find(';'));
     const size_t equals = item.find('=');

@@ -10,6 +10,8 @@
 
 namespace nearend::sip {
 
+inline constexpr size_t parameters_max = 64;  ///< Of one URI or one header value that we read.
+
 /// `;name=value` pairs of a URI or a header field, in the order received. Names compare without case. Plain values, any
 /// thread.
 class Parameters {

@@ -170,6 +170,16 @@ TEST_CASE("no more header fields than the limit are read") {
   CHECK(outcome.message.field_count() == header_fields_max);
 }
 
+TEST_CASE("a list of more values than the limit is refused before its values are read") {
+  const auto with_contacts = [](size_t count) {
+    std::string list = "Contact: <sip:c>";
+    for (size_t i = 1; i < count; ++i) list += ",<sip:c>";
+    return parse_message(replaced(invite(), "Contact: <sip:ann@192.0.2.9:5070>", list));
+  };
+  CHECK(with_contacts(list_values_max).is_good());
+  CHECK(with_contacts(list_values_max + 1).problem->status == 513);
+}
+
 TEST_CASE("an ACK with a fault and a response with a fault are not answered") {
   const std::string ack = replaced(replaced(invite(), "INVITE sip", "ACK sip"), "7 INVITE", "8 BYE");
   CHECK_FALSE(parse_message(ack).is_answerable);

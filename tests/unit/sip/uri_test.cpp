@@ -191,6 +191,15 @@ TEST_CASE("parameters keep their order, compare without case and can be changed"
   CHECK(parameters.to_string() == ";Branch=z9hG4bK1;rport=5060;received=192.0.2.1;new=\"two words\";lr");
 }
 
+TEST_CASE("no more parameters than the limit are read") {
+  std::string many;
+  for (size_t i = 0; i < parameters_max; ++i) many += ";a";
+  CHECK(parse_parameters(many));
+  CHECK(parse_uri("sip:h" + many));
+  CHECK_FALSE(parse_parameters(many + ";a"));
+  CHECK_FALSE(parse_uri("sip:h" + many + ";a"));
+}
+
 TEST_CASE("host and port are told apart, with IPv6 in brackets") {
   CHECK(parse_host_port("[::1]:5060")->host == "::1");
   CHECK(parse_host_port("[::1]:5060")->port == 5060);
