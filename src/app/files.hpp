@@ -6,6 +6,7 @@
 #include "config/section.hpp"
 #include "gateway/settings.hpp"
 #include "media/node.hpp"
+#include "media_server/server.hpp"
 #include "policy/http_client.hpp"
 #include "policy/policy.hpp"
 #include "policy_server/server.hpp"
@@ -48,7 +49,7 @@ struct PolicyFile {
 struct MediaFile {
   CommonSettings common;
   media::NodeSettings media;
-  Endpoint listen{IpAddress::loopback(), 8070};  ///< Media control API.
+  media_server::ServerSettings media_server;
 };
 
 void describe(config::Section& section, LogSettings& log);

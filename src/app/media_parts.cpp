@@ -1,12 +1,16 @@
 #include "app/media_parts.hpp"
 
+#include "media/local_control.hpp"
+
 namespace nearend::app {
 
-MediaParts::MediaParts(io::World world, http::Client& http, const media::NodeSettings& settings, const std::string&)
-    : worker_(std::make_unique<media::LoopWorker>(world.loop)),
-      loader_(std::make_unique<media::ClipLoader>(world.loop, &http, *worker_, settings)),
-      control_(std::make_unique<media::LoopControl>(world.loop, world.net, settings, *loader_)) {}
+MediaParts::MediaParts(io::World world, http::Client& http, const media::NodeSettings& settings)
+    : node_(std::make_unique<media::LocalNode>(world.loop, settings, &http)) {}
 
 MediaParts::~MediaParts() = default;
+
+media::Control& MediaParts::control() {
+  return node_->control();
+}
 
 }  // namespace nearend::app
