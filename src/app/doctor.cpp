@@ -209,7 +209,7 @@ void check_file(Report& report, const Loaded<PolicyFile>& loaded) {
 
 void check_file(Report& report, const Loaded<MediaFile>& loaded) {
   io::AsioWorld world;
-  try_listen(report, world, loaded.file.listen, nullptr, "listen");
+  try_listen(report, world, loaded.file.media_server.listen, nullptr, "media_server.listen");
   check_media(report, loaded.file.media);
 }
 
@@ -233,11 +233,13 @@ void check_config(Report& report, const std::string& path) {
     report.bad("file", root.error().text, "");
     return;
   }
-  const bool is_known =
-      check_as<GatewayFile>(report, *root, "gateway", path) || check_as<RouterFile>(report, *root, "router", path) ||
-      check_as<PolicyFile>(report, *root, "policy_server", path) || check_as<MediaFile>(report, *root, "media", path);
+  const bool is_known = check_as<GatewayFile>(report, *root, "gateway", path) ||
+                        check_as<RouterFile>(report, *root, "router", path) ||
+                        check_as<PolicyFile>(report, *root, "policy_server", path) ||
+                        check_as<MediaFile>(report, *root, "media_server", path);
   if (!is_known)
-    report.bad("file", path + " is no role's file", "it needs a table [gateway], [router], [policy_server] or [media]");
+    report.bad("file", path + " is no role's file",
+               "it needs a table [gateway], [router], [policy_server] or [media_server]");
 }
 
 }  // namespace

@@ -17,6 +17,16 @@ void describe(config::Section& section, ClientSettings& client) {
 
 }  // namespace nearend::policy
 
+namespace nearend::media_server {
+
+void describe(config::Section& section, ServerSettings& server) {
+  section.key("listen", server.listen, "Where gateways and routers reach the media control API.");
+  section.key("peer_key", server.peer_key,
+              "Shared key of platform peers; empty: unsigned requests are taken (loopback only).");
+}
+
+}  // namespace nearend::media_server
+
 namespace nearend::app {
 namespace {
 
@@ -94,7 +104,7 @@ void describe(config::Section& section, PolicyFile& file) {
 void describe(config::Section& section, MediaFile& file) {
   describe_common(section, file.common);
   section.table("media", file.media, "The media node.");
-  section.key("listen", file.listen, "Where the media control API listens.");
+  section.table("media_server", file.media_server, "The media control API.");
 }
 
 /// What the platform's topology says and the role's own file leaves open.

@@ -11,7 +11,7 @@ class GatewayRole final : public RoleBase {
   explicit GatewayRole(Loaded<GatewayFile> loaded)
       : file_(std::move(loaded.file)),
         policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_.world(), http_, file_.media, file_.media_url),
+        media_(world_.world(), http_, file_.media),
         journal_(world_.loop),
         gateway_(file_.gateway, world_.world(), media_.control(), policy_, journal_) {}
 

@@ -1,3 +1,4 @@
+#include "api/rest_api.hpp"
 #include "app/media_parts.hpp"
 #include "app/role_base.hpp"
 #include "router/router.hpp"
@@ -12,7 +13,7 @@ class RouterRole final : public RoleBase {
   explicit RouterRole(Loaded<RouterFile> loaded)
       : file_(std::move(loaded.file)),
         policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_.world(), http_, file_.media, file_.media_url) {}
+        media_(world_.world(), http_, file_.media) {}
 
   Result<void> start() override {
     auto store = open_store();
@@ -20,6 +21,11 @@ class RouterRole final : public RoleBase {
     store_ = std::move(*store);
     router_ = std::make_unique<router::Router>(file_.router, world_.world(), http_, servers_, media_.control(), policy_,
                                                *store_, live_);
+    api_ = std::make_unique<api::RestApi>(world_.loop, *store_,
+                                          api::Settings{.peer_key = file_.router.link_key,
+                                                        .recordings = file_.media.recordings,
+                                                        .state = [this] { return router_->state_json(); }});
+    router_->set_http_handler(api_->handler());
     return router_->start();
   }
 
@@ -46,6 +52,7 @@ class RouterRole final : public RoleBase {
   MediaParts media_;
   store::MemoryLiveState live_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<api::RestApi> api_;
   std::unique_ptr<router::Router> router_;
 };
 
