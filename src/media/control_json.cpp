@@ -1,0 +1,503 @@
+#include "media/control_json.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace nearend::media {
+namespace {
+
+/// Names of an enumeration, in its order.
+template <class E, size_t n>
+struct Names {
+  std::string_view member;
+  std::array<std::string_view, n> names;
+  std::string_view of(E value) const { return names[static_cast<size_t>(value)]; }
+  Result<E> parse(std::string_view text) const {
+    for (size_t i = 0; i < n; ++i)
+      if (names[i] == text) return static_cast<E>(i);
+    return fail(Error::Kind::invalid, "'{}' cannot be \"{}\"; {} would be right", member, text, fmt::join(names, ", "));
+  }
+};
+constexpr Names<StreamKind, 4> kinds{"kind", {"audio", "video", "screen", "text"}};
+constexpr Names<Side, 2> sides{"side", {"outer", "inner"}};
+constexpr Names<Path::Kind, 3> paths{"kind", {"idle", "inner", "bridge"}};
+constexpr Names<SourceRule::Mode, 2> modes{"mode", {"strict", "learn"}};
+constexpr Names<Source::Kind, 6> sources{"kind", {"url", "file", "speech", "tone", "silence", "digits"}};
+constexpr Names<Error::Kind, 8> errors{
+    "kind", {"malformed", "invalid", "not_found", "refused", "timeout", "unavailable", "unsupported", "internal"}};
+
+constexpr size_t list_max = 64;
+
+Result<const json::object*> as_object(const json::value& value, std::string_view what) {
+  if (!value.is_object()) return fail(Error::Kind::invalid, "{} must be an object", what);
+  return &value.get_object();
+}
+
+/// The array of that name, empty when there is none.
+Result<const json::array*> list_of(const json::object& object, std::string_view key) {
+  static const json::array none;
+  const json::value* member = object.if_contains(key);
+  if (!member || member->is_null()) return &none;
+  if (!member->is_array() || member->get_array().size() > list_max)
+    return fail(Error::Kind::invalid, "'{}' must be a list of at most {}", key, list_max);
+  return &member->get_array();
+}
+
+Result<std::vector<std::string>> strings_of(const json::object& object, std::string_view key) {
+  auto list = list_of(object, key);
+  if (!list) return pass(list);
+  std::vector<std::string> out;
+  for (const json::value& one : **list) {
+    if (!one.is_string()) return fail(Error::Kind::invalid, "'{}' must hold strings", key);
+    out.emplace_back(one.get_string());
+  }
+  return out;
+}
+
+json::array to_list(const std::vector<std::string>& strings) {
+  json::array list;
+  for (const std::string& one : strings) list.emplace_back(one);
+  return list;
+}
+
+template <class Names_, class E>
+Result<E> name_or(const json::object& object, std::string_view key, const Names_& names, E fallback) {
+  if (!object.if_contains(key)) return fallback;
+  auto text = json_string(object, key);
+  if (!text) return pass(text);
+  return names.parse(*text);
+}
+
+/// A whole number between the bounds; the fallback when it is absent.
+Result<int64_t> number_or(const json::object& object, std::string_view key, int64_t fallback, int64_t least,
+                          int64_t most) {
+  if (!object.if_contains(key)) return fallback;
+  auto value = json_integer(object, key);
+  if (!value) return value;
+  if (*value < least || *value > most)
+    return fail(Error::Kind::invalid, "'{}' is {}; {} to {} would be right", key, *value, least, most);
+  return value;
+}
+
+Result<Endpoint> endpoint_of(const json::object& object, std::string_view key) {
+  auto text = json_string(object, key);
+  if (!text) return pass(text);
+  auto endpoint = parse_endpoint(*text);
+  if (!endpoint) return fail(Error::Kind::invalid, "'{}': {}", key, endpoint.error().text);
+  return endpoint;
+}
+
+Result<uint64_t> id_of(const json::object& object, std::string_view key) {
+  auto text = json_string(object, key);
+  if (!text) return pass(text);
+  return parse_id(*text);
+}
+
+constexpr int64_t day_ms = 86'400'000;
+
+}  // namespace
+
+std::string id_text(uint64_t id) {
+  return fmt::format("{:x}", id);
+}
+
+Result<uint64_t> parse_id(std::string_view text) {
+  uint64_t id = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
+  if (code != std::errc() || end != text.data() + text.size())
+    return fail(Error::Kind::invalid, "id \"{}\" is no hexadecimal number", text);
+  return id;
+}
+
+std::string_view to_string(Side side) {
+  return sides.of(side);
+}
+Result<Side> parse_side(std::string_view text) {
+  return sides.parse(text);
+}
+
+json::value to_value(const AllocateRequest& request) {
+  json::array streams;
+  for (StreamKind kind : request.streams) streams.emplace_back(kinds.of(kind));
+  return json::object{{"call", request.call},
+                      {"leg", request.leg},
+                      {"streams", std::move(streams)},
+                      {"needs", to_list(request.needs)},
+                      {"outer_family", request.outer_family == IpAddress::Family::v6 ? "ipv6" : "ipv4"},
+                      {"has_inner", request.has_inner},
+                      {"lease_s", request.lease.count()}};
+}
+
+Result<AllocateRequest> read_allocate(const json::value& value) {
+  auto object = as_object(value, "the request");
+  if (!object) return pass(object);
+  AllocateRequest request;
+  request.call = json_string_or(**object, "call", "");
+  auto leg = json_string(**object, "leg");
+  if (!leg) return pass(leg);
+  request.leg = std::move(*leg);
+  auto streams = strings_of(**object, "streams");
+  if (!streams) return pass(streams);
+  if (!streams->empty()) request.streams.clear();
+  for (const std::string& name : *streams) {
+    auto kind = kinds.parse(name);
+    if (!kind) return pass(kind);
+    request.streams.push_back(*kind);
+  }
+  auto needs = strings_of(**object, "needs");
+  if (!needs) return pass(needs);
+  request.needs = std::move(*needs);
+  const std::string family = json_string_or(**object, "outer_family", "ipv4");
+  if (family != "ipv4" && family != "ipv6")
+    return fail(Error::Kind::invalid, "'outer_family' is \"{}\"; ipv4 or ipv6 would be right", family);
+  if (family == "ipv6") request.outer_family = IpAddress::Family::v6;
+  request.has_inner = json_bool_or(**object, "has_inner", true);
+  // Over the network there is always a lease: nobody else would free what a dead client held.
+  auto lease = number_or(**object, "lease_s", 120, 1, 86'400);
+  if (!lease) return pass(lease);
+  request.lease = std::chrono::seconds(*lease);
+  return request;
+}
+
+json::value to_value(const AnchorInfo& info) {
+  json::array streams;
+  for (const auto& ports : info.streams)
+    streams.push_back(json::object{
+        {"kind", kinds.of(ports.kind)}, {"outer", ports.outer.to_string()}, {"inner", ports.inner.to_string()}});
+  return json::object{{"id", id_text(static_cast<uint64_t>(info.id))}, {"streams", std::move(streams)}};
+}
+
+Result<AnchorInfo> read_anchor_info(const json::value& value) {
+  auto object = as_object(value, "the anchor");
+  if (!object) return pass(object);
+  auto id = id_of(**object, "id");
+  if (!id) return pass(id);
+  AnchorInfo info{.id = static_cast<AnchorId>(*id)};
+  auto streams = list_of(**object, "streams");
+  if (!streams) return pass(streams);
+  for (const json::value& one : **streams) {
+    auto stream = as_object(one, "a stream");
+    if (!stream) return pass(stream);
+    auto kind = name_or(**stream, "kind", kinds, StreamKind::audio);
+    auto outer = endpoint_of(**stream, "outer");
+    auto inner = endpoint_of(**stream, "inner");
+    if (!kind) return pass(kind);
+    if (!outer) return pass(outer);
+    if (!inner) return pass(inner);
+    info.streams.push_back({*kind, *outer, *inner});
+  }
+  return info;
+}
+
+json::value to_value(const Remote& remote) {
+  json::array formats, also;
+  for (const Format& format : remote.formats)
+    formats.push_back(json::object{{"payload_type", format.payload_type},
+                                   {"name", format.name},
+                                   {"clock_rate", format.clock_rate},
+                                   {"channels", format.channels}});
+  for (const Cidr& block : remote.source.also) also.emplace_back(block.to_string());
+  json::object object{{"stream", remote.stream},
+                      {"rtp", remote.rtp.to_string()},
+                      {"is_rtcp_mux", remote.is_rtcp_mux},
+                      {"formats", std::move(formats)},
+                      {"may_send", remote.may_send},
+                      {"may_receive", remote.may_receive},
+                      {"ptime_ms", remote.ptime.count()},
+                      {"source", json::object{{"mode", modes.of(remote.source.mode)}, {"also", std::move(also)}}}};
+  if (remote.rtcp) object["rtcp"] = remote.rtcp->to_string();
+  return object;
+}
+
+namespace {
+
+Result<Format> read_format(const json::value& value) {
+  auto object = as_object(value, "a format");
+  if (!object) return pass(object);
+  auto type = number_or(**object, "payload_type", 0, 0, 127);
+  if (!type) return pass(type);
+  auto rate = number_or(**object, "clock_rate", 8000, 1000, 192'000);
+  if (!rate) return pass(rate);
+  auto channels = number_or(**object, "channels", 1, 1, 8);
+  if (!channels) return pass(channels);
+  return Format{static_cast<uint8_t>(*type), json_string_or(**object, "name", "PCMU"), static_cast<uint32_t>(*rate),
+                static_cast<uint8_t>(*channels)};
+}
+
+Result<SourceRule> read_rule(const json::object& object) {
+  SourceRule rule;
+  auto mode = name_or(object, "mode", modes, SourceRule::Mode::strict);
+  if (!mode) return pass(mode);
+  rule.mode = *mode;
+  auto also = strings_of(object, "also");
+  if (!also) return pass(also);
+  for (const std::string& text : *also) {
+    auto block = parse_cidr(text);
+    if (!block) return fail(Error::Kind::invalid, "'also': {}", block.error().text);
+    rule.also.push_back(*block);
+  }
+  return rule;
+}
+
+}  // namespace
+
+Result<Remote> read_remote(const json::value& value) {
+  auto object = as_object(value, "the remote");
+  if (!object) return pass(object);
+  Remote remote;
+  auto stream = number_or(**object, "stream", 0, 0, 15);
+  if (!stream) return pass(stream);
+  remote.stream = static_cast<size_t>(*stream);
+  auto rtp = endpoint_of(**object, "rtp");
+  if (!rtp) return pass(rtp);
+  remote.rtp = *rtp;
+  if ((*object)->if_contains("rtcp")) {
+    auto rtcp = endpoint_of(**object, "rtcp");
+    if (!rtcp) return pass(rtcp);
+    remote.rtcp = *rtcp;
+  }
+  remote.is_rtcp_mux = json_bool_or(**object, "is_rtcp_mux", false);
+  remote.may_send = json_bool_or(**object, "may_send", true);
+  remote.may_receive = json_bool_or(**object, "may_receive", true);
+  auto ptime = number_or(**object, "ptime_ms", 20, 1, 200);
+  if (!ptime) return pass(ptime);
+  remote.ptime = milliseconds(*ptime);
+  auto formats = list_of(**object, "formats");
+  if (!formats) return pass(formats);
+  for (const json::value& one : **formats) {
+    auto format = read_format(one);
+    if (!format) return pass(format);
+    remote.formats.push_back(std::move(*format));
+  }
+  if (const json::value* source = (*object)->if_contains("source"); source && source->is_object()) {
+    auto rule = read_rule(source->get_object());
+    if (!rule) return pass(rule);
+    remote.source = std::move(*rule);
+  }
+  return remote;
+}
+
+json::value to_value(const Path& path) {
+  return json::object{{"kind", paths.of(path.kind)},
+                      {"peer", id_text(static_cast<uint64_t>(path.peer))},
+                      {"has_comfort_noise", path.has_comfort_noise},
+                      {"prove_within_ms", path.prove_within.count()},
+                      {"overlap_ms", path.overlap.count()}};
+}
+
+Result<Path> read_path(const json::value& value) {
+  auto object = as_object(value, "the path");
+  if (!object) return pass(object);
+  Path path;
+  auto kind = name_or(**object, "kind", paths, Path::Kind::idle);
+  if (!kind) return pass(kind);
+  path.kind = *kind;
+  if ((*object)->if_contains("peer")) {
+    auto peer = id_of(**object, "peer");
+    if (!peer) return pass(peer);
+    path.peer = static_cast<AnchorId>(*peer);
+  }
+  path.has_comfort_noise = json_bool_or(**object, "has_comfort_noise", true);
+  auto prove = number_or(**object, "prove_within_ms", path.prove_within.count(), 0, 10'000);
+  if (!prove) return pass(prove);
+  auto overlap = number_or(**object, "overlap_ms", path.overlap.count(), 0, 10'000);
+  if (!overlap) return pass(overlap);
+  path.prove_within = milliseconds(*prove);
+  path.overlap = milliseconds(*overlap);
+  return path;
+}
+
+json::value to_value(const PlayRequest& request) {
+  json::array list;
+  for (const Source& source : request.sources)
+    list.push_back(json::object{{"kind", sources.of(source.kind)},
+                                {"value", source.value},
+                                {"voice", source.voice},
+                                {"language", source.language},
+                                {"loop", source.loop},
+                                {"length_ms", source.length.count()}});
+  return json::object{{"sources", std::move(list)}, {"is_stopped_by_digit", request.is_stopped_by_digit}};
+}
+
+Result<PlayRequest> read_play(const json::value& value) {
+  auto object = as_object(value, "what to play");
+  if (!object) return pass(object);
+  PlayRequest request;
+  request.is_stopped_by_digit = json_bool_or(**object, "is_stopped_by_digit", false);
+  auto list = list_of(**object, "sources");
+  if (!list) return pass(list);
+  for (const json::value& one : **list) {
+    auto item = as_object(one, "a source");
+    if (!item) return pass(item);
+    Source source;
+    auto kind = name_or(**item, "kind", sources, Source::Kind::url);
+    if (!kind) return pass(kind);
+    // Files of the node's disk are for those who share its process.
+    if (*kind == Source::Kind::file) return fail(Error::Kind::refused, "'kind': file is not possible from afar");
+    source.kind = *kind;
+    source.value = json_string_or(**item, "value", "");
+    source.voice = json_string_or(**item, "voice", source.voice);
+    source.language = json_string_or(**item, "language", source.language);
+    auto loop = number_or(**item, "loop", 1, 0, 1000);
+    if (!loop) return pass(loop);
+    source.loop = static_cast<uint32_t>(*loop);
+    auto length = number_or(**item, "length_ms", 0, 0, day_ms);
+    if (!length) return pass(length);
+    source.length = milliseconds(*length);
+    request.sources.push_back(std::move(source));
+  }
+  return request;
+}
+
+json::value to_value(const RecordRequest& request) {
+  json::array legs;
+  for (AnchorId leg : request.legs) legs.emplace_back(id_text(static_cast<uint64_t>(leg)));
+  json::object object{{"legs", std::move(legs)},
+                      {"is_dual", request.is_dual},
+                      {"path_hint", request.path_hint},
+                      {"finish_on_digits", request.finish_on_digits},
+                      {"length_max_s", request.length_max.count()},
+                      {"has_beep", request.has_beep},
+                      {"is_silence_trimmed", request.is_silence_trimmed}};
+  if (request.silence_timeout) object["silence_timeout_s"] = request.silence_timeout->count();
+  return object;
+}
+
+Result<RecordRequest> read_record(const json::value& value) {
+  auto object = as_object(value, "the recording");
+  if (!object) return pass(object);
+  RecordRequest request;
+  auto legs = strings_of(**object, "legs");
+  if (!legs) return pass(legs);
+  for (const std::string& text : *legs) {
+    auto id = parse_id(text);
+    if (!id) return pass(id);
+    request.legs.push_back(static_cast<AnchorId>(*id));
+  }
+  request.is_dual = json_bool_or(**object, "is_dual", false);
+  request.path_hint = json_string_or(**object, "path_hint", "");
+  request.finish_on_digits = json_string_or(**object, "finish_on_digits", "");
+  auto length = number_or(**object, "length_max_s", 3600, 1, 86'400);
+  if (!length) return pass(length);
+  request.length_max = std::chrono::seconds(*length);
+  request.has_beep = json_bool_or(**object, "has_beep", false);
+  request.is_silence_trimmed = json_bool_or(**object, "is_silence_trimmed", false);
+  auto silence = number_or(**object, "silence_timeout_s", 0, 0, 86'400);
+  if (!silence) return pass(silence);
+  if (*silence > 0) request.silence_timeout = std::chrono::seconds(*silence);
+  return request;
+}
+
+json::value to_value(const CollectRequest& request) {
+  return json::object{{"digits_max", request.digits_max},
+                      {"finish_on_digits", request.finish_on_digits},
+                      {"timeout_ms", request.timeout.count()},
+                      {"prompt", to_value(request.prompt)}};
+}
+
+Result<CollectRequest> read_collect(const json::value& value) {
+  auto object = as_object(value, "what to collect");
+  if (!object) return pass(object);
+  CollectRequest request;
+  auto digits = number_or(**object, "digits_max", 0, 0, 1000);
+  if (!digits) return pass(digits);
+  request.digits_max = static_cast<uint32_t>(*digits);
+  request.finish_on_digits = json_string_or(**object, "finish_on_digits", "#");
+  auto timeout = number_or(**object, "timeout_ms", 5000, 0, day_ms);
+  if (!timeout) return pass(timeout);
+  request.timeout = milliseconds(*timeout);
+  if (const json::value* prompt = (*object)->if_contains("prompt")) {
+    auto play = read_play(*prompt);
+    if (!play) return pass(play);
+    request.prompt = std::move(*play);
+  }
+  return request;
+}
+
+json::value to_value(const std::vector<StreamStats>& stats) {
+  json::array list;
+  for (const StreamStats& one : stats) {
+    json::object object{{"side", sides.of(one.side)},
+                        {"kind", kinds.of(one.kind)},
+                        {"packets_in", one.packets_in},
+                        {"octets_in", one.octets_in},
+                        {"packets_out", one.packets_out},
+                        {"octets_out", one.octets_out},
+                        {"lost", one.lost},
+                        {"late", one.late},
+                        {"dropped_source", one.dropped_source},
+                        {"dropped_malformed", one.dropped_malformed},
+                        {"jitter_ms", one.jitter_ms}};
+    if (one.rtt_ms) object["rtt_ms"] = *one.rtt_ms;
+    if (one.remote_loss) object["remote_loss"] = *one.remote_loss;
+    list.push_back(std::move(object));
+  }
+  return json::object{{"streams", std::move(list)}};
+}
+
+Result<std::vector<StreamStats>> read_stats(const json::value& value) {
+  auto object = as_object(value, "the figures");
+  if (!object) return pass(object);
+  auto list = list_of(**object, "streams");
+  if (!list) return pass(list);
+  std::vector<StreamStats> all;
+  for (const json::value& one : **list) {
+    auto item = as_object(one, "a stream");
+    if (!item) return pass(item);
+    const json::object& figures = **item;
+    const auto count = [&](std::string_view key) { return static_cast<uint64_t>(json_integer_or(figures, key, 0)); };
+    StreamStats stats;
+    stats.side = name_or(figures, "side", sides, Side::outer).value_or(Side::outer);
+    stats.kind = name_or(figures, "kind", kinds, StreamKind::audio).value_or(StreamKind::audio);
+    stats.packets_in = count("packets_in");
+    stats.octets_in = count("octets_in");
+    stats.packets_out = count("packets_out");
+    stats.octets_out = count("octets_out");
+    stats.lost = count("lost");
+    stats.late = count("late");
+    stats.dropped_source = count("dropped_source");
+    stats.dropped_malformed = count("dropped_malformed");
+    stats.jitter_ms = json_number_or(figures, "jitter_ms", 0);
+    if (figures.contains("rtt_ms")) stats.rtt_ms = json_number_or(figures, "rtt_ms", 0);
+    if (figures.contains("remote_loss")) stats.remote_loss = json_number_or(figures, "remote_loss", 0);
+    all.push_back(stats);
+  }
+  return all;
+}
+
+json::value to_value(const NodeState& state) {
+  return json::object{{"capabilities", to_list(state.capabilities)},
+                      {"anchors", state.anchors},
+                      {"anchors_max", state.anchors_max},
+                      {"load", state.load}};
+}
+
+Result<NodeState> read_state(const json::value& value) {
+  auto object = as_object(value, "the state");
+  if (!object) return pass(object);
+  NodeState state;
+  auto capabilities = strings_of(**object, "capabilities");
+  if (!capabilities) return pass(capabilities);
+  state.capabilities = std::move(*capabilities);
+  state.anchors = static_cast<uint32_t>(json_integer_or(**object, "anchors", 0));
+  state.anchors_max = static_cast<uint32_t>(json_integer_or(**object, "anchors_max", 0));
+  state.load = json_number_or(**object, "load", 0);
+  return state;
+}
+
+json::value to_value(const Error& error) {
+  return json::object{{"error", json::object{{"kind", errors.of(error.kind)}, {"text", error.text}}}};
+}
+
+Error read_error(const json::value& value) {
+  Error error{Error::Kind::internal, "the media node gave no reason"};
+  if (!value.is_object()) return error;
+  const json::value* member = value.get_object().if_contains("error");
+  if (!member || !member->is_object()) return error;
+  const json::object& object = member->get_object();
+  error.kind = name_or(object, "kind", errors, Error::Kind::internal).value_or(Error::Kind::internal);
+  error.text = json_string_or(object, "text", error.text);
+  return error;
+}
+
+}  // namespace nearend::media

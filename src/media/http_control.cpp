@@ -1,0 +1,225 @@
+#include "media/http_control.hpp"
+
+#include "base/text.hpp"
+#include "http/peer_signature.hpp"
+#include "media/control_json.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::media {
+namespace {
+
+constexpr milliseconds command_timeout{5000};
+constexpr milliseconds poll_wait{20'000};
+constexpr milliseconds poll_rest{500};
+
+std::string anchor_target(AnchorId anchor, std::string_view rest) {
+  const std::string id = id_text(static_cast<uint64_t>(anchor));
+  return rest.empty() ? fmt::format("/v1/media/anchors/{}", id) : fmt::format("/v1/media/anchors/{}/{}", id, rest);
+}
+
+}  // namespace
+
+HttpControl::HttpControl(io::Loop& loop, http::Client& client, Settings settings)
+    : loop_(loop), client_(client), settings_(std::move(settings)), name_(id_text(loop.random())), tasks_(loop) {
+  while (settings_.url.ends_with('/')) settings_.url.pop_back();
+  tasks_.spawn(poll());
+}
+
+HttpControl::~HttpControl() = default;
+
+Task<HttpControl::Answer> HttpControl::send(std::string method, std::string target, std::string body,
+                                            milliseconds timeout) {
+  http::Request request{
+      .method = std::move(method), .url = settings_.url + target, .body = std::move(body), .pool = "media-control"};
+  request.total_timeout = timeout;
+  if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  if (!settings_.peer_key.empty())
+    request.headers.emplace_back(
+        http::peer_signature_header,
+        http::sign_for_peer(settings_.peer_key, request.method, target, request.body, loop_.wall_ms() / 1000));
+  auto response = co_await client_.send(std::move(request));
+  if (!response) co_return fail(response.error().kind, "media node {}: {}", settings_.url, response.error().text);
+  if (response->status == 204) co_return json::value(nullptr);
+  auto answer = parse_json(response->body);
+  if (!answer)
+    co_return fail(Error::Kind::internal, "media node {} answered {} without JSON", settings_.url, response->status);
+  if (response->status / 100 != 2) co_return std::unexpected(read_error(*answer));
+  co_return std::move(*answer);
+}
+
+bool HttpControl::enqueue(AnchorId anchor, Command command) {
+  Lane& lane = lanes_[anchor];
+  if (lane.queue.size() >= queue_max) return false;
+  lane.queue.push_back(std::move(command));
+  if (!lane.is_running) {
+    lane.is_running = true;
+    tasks_.spawn(run_lane(anchor));
+  }
+  return true;
+}
+
+Task<void> HttpControl::run_lane(AnchorId anchor) {
+  while (!lanes_[anchor].queue.empty()) {
+    Command command = std::move(lanes_[anchor].queue.front());
+    lanes_[anchor].queue.pop_front();
+    auto answer =
+        co_await send(std::move(command.method), std::move(command.target), std::move(command.body), command_timeout);
+    if (command.reply)
+      command.reply->set(std::move(answer));
+    else if (!answer)
+      telemetry::warn("media_command_failed",
+                      {{"anchor", id_text(static_cast<uint64_t>(anchor))}, {"error", answer.error().text}});
+  }
+  lanes_.erase(anchor);
+}
+
+Task<HttpControl::Answer> HttpControl::ask(AnchorId anchor, std::string method, std::string target, json::value body) {
+  io::Reply<Answer> reply(loop_);
+  std::string text = body.is_null() ? std::string() : to_json(body);
+  if (!enqueue(anchor, {std::move(method), std::move(target), std::move(text), reply}))
+    co_return fail(Error::Kind::unavailable, "{} commands to the media node wait already", queue_max);
+  auto answer = co_await reply.wait();
+  co_return std::move(*answer);
+}
+
+void HttpControl::tell(AnchorId anchor, std::string method, std::string target, json::value body) {
+  std::string text = body.is_null() ? std::string() : to_json(body);
+  if (!enqueue(anchor, {std::move(method), std::move(target), std::move(text), std::nullopt}))
+    telemetry::warn("media_command_dropped", {{"anchor", id_text(static_cast<uint64_t>(anchor))}});
+}
+
+Task<Result<AnchorInfo>> HttpControl::allocate(AllocateRequest request) {
+  json::value body = to_value(request);
+  body.get_object()["client"] = name_;
+  std::string text = to_json(body);
+  auto answer = co_await send("POST", "/v1/media/anchors", std::move(text), command_timeout);
+  if (!answer) co_return pass(answer);
+  auto info = read_anchor_info(*answer);
+  if (info) anchors_.insert(info->id);
+  co_return info;
+}
+
+Task<Result<void>> HttpControl::put(AnchorId anchor, std::string what, json::value body) {
+  std::string target = anchor_target(anchor, what);
+  auto answer = co_await ask(anchor, "PUT", std::move(target), std::move(body));
+  if (!answer) co_return pass(answer);
+  co_return Result<void>{};
+}
+
+Task<Result<JobId>> HttpControl::start(AnchorId anchor, std::string what, json::value body) {
+  std::string target = anchor_target(anchor, what);
+  auto answer = co_await ask(anchor, "POST", std::move(target), std::move(body));
+  if (!answer) co_return pass(answer);
+  if (!answer->is_object()) co_return fail(Error::Kind::internal, "the media node answered without a job");
+  auto job = parse_id(json_string_or(answer->get_object(), "job", ""));
+  if (!job) co_return pass(job);
+  co_return static_cast<JobId>(*job);
+}
+
+Task<Result<void>> HttpControl::set_remote(AnchorId anchor, Side side, Remote remote) {
+  return put(anchor, fmt::format("remotes/{}", to_string(side)), to_value(remote));
+}
+Task<Result<void>> HttpControl::connect(AnchorId anchor, Path path) {
+  return put(anchor, "path", to_value(path));
+}
+Task<Result<void>> HttpControl::arm(AnchorId anchor, Path path) {
+  return put(anchor, "armed", to_value(path));
+}
+void HttpControl::open(AnchorId anchor) {
+  tell(anchor, "POST", anchor_target(anchor, "open"), nullptr);
+}
+Task<Result<JobId>> HttpControl::play(AnchorId anchor, PlayRequest request) {
+  return start(anchor, "play", to_value(request));
+}
+Task<Result<JobId>> HttpControl::record(AnchorId anchor, RecordRequest request) {
+  return start(anchor, "record", to_value(request));
+}
+Task<Result<JobId>> HttpControl::collect(AnchorId anchor, CollectRequest request) {
+  return start(anchor, "collect", to_value(request));
+}
+
+void HttpControl::stop(AnchorId anchor, JobId job) {
+  tell(anchor, "DELETE", anchor_target(anchor, "jobs/" + id_text(static_cast<uint64_t>(job))), nullptr);
+}
+void HttpControl::prefetch(std::string url) {
+  tell(AnchorId::none, "POST", "/v1/media/prefetch", json::object{{"url", url}});
+}
+void HttpControl::watch_silence(AnchorId anchor, milliseconds after) {
+  tell(anchor, "PUT", anchor_target(anchor, "silence-watch"), json::object{{"after_ms", after.count()}});
+}
+void HttpControl::renew(AnchorId anchor, std::chrono::seconds lease) {
+  tell(anchor, "PUT", anchor_target(anchor, "lease"), json::object{{"lease_s", lease.count()}});
+}
+void HttpControl::release(AnchorId anchor) {
+  anchors_.erase(anchor);
+  tell(anchor, "DELETE", anchor_target(anchor, ""), nullptr);
+}
+
+Task<Result<std::vector<StreamStats>>> HttpControl::stats(AnchorId anchor) {
+  std::string target = anchor_target(anchor, "stats");
+  auto answer = co_await ask(anchor, "GET", std::move(target), nullptr);
+  if (!answer) co_return pass(answer);
+  co_return read_stats(*answer);
+}
+
+Task<Result<NodeState>> HttpControl::state() {
+  auto answer = co_await send("GET", "/v1/media/state", "", command_timeout);
+  if (!answer) co_return pass(answer);
+  co_return read_state(*answer);
+}
+
+Task<void> HttpControl::poll() {
+  io::Instant reached = loop_.now();
+  for (;;) {
+    std::string target =
+        fmt::format("/v1/media/events?client={}&after={}&wait_ms={}", name_, after_, poll_wait.count());
+    auto answer = co_await send("GET", std::move(target), "", poll_wait + command_timeout);
+    if (answer && take_events(*answer)) {
+      reached = loop_.now();
+      continue;
+    }
+    if (loop_.now() - reached >= lost_after) {
+      lose_all("media node out of reach");
+      reached = loop_.now();
+    }
+    co_await io::sleep_for(loop_, poll_rest);
+  }
+}
+
+bool HttpControl::take_events(const json::value& answer) {
+  if (!answer.is_object()) return false;
+  const json::object& object = answer.get_object();
+  const std::string epoch = json_string_or(object, "epoch", "");
+  if (epoch != epoch_) {
+    const bool has_restarted = !epoch_.empty();
+    epoch_ = epoch;
+    if (has_restarted) {
+      after_ = 0;
+      lose_all("media node began anew");
+      return true;
+    }
+  }
+  after_ = static_cast<uint64_t>(json_integer_or(object, "next", static_cast<int64_t>(after_)));
+  if (json_bool_or(object, "has_gap", false)) telemetry::warn("media_events_missed", {{"node", settings_.url}});
+  const json::value* list = object.if_contains("events");
+  if (!list || !list->is_array()) return false;
+  for (const json::value& one : list->get_array()) {
+    auto event = read_event(one);
+    if (!event) {
+      telemetry::warn("media_event_unknown", {{"error", event.error().text}});
+      continue;
+    }
+    const auto anchor = parse_id(json_string_or(one.get_object(), "anchor", ""));
+    if (!anchor || !handler_) continue;
+    if (std::holds_alternative<event::Lost>(*event)) anchors_.erase(static_cast<AnchorId>(*anchor));
+    handler_(static_cast<AnchorId>(*anchor), std::move(*event));
+  }
+  return true;
+}
+
+void HttpControl::lose_all(std::string reason) {
+  for (AnchorId anchor : std::exchange(anchors_, {}))
+    if (handler_) handler_(anchor, event::Lost{reason});
+}
+
+}  // namespace nearend::media

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "base/json.hpp"
+#include "http/http.hpp"
+#include "io/async.hpp"
+#include "media/control.hpp"
+
+namespace nearend::media {
+
+/// A media node reached over the network (docs/media-control.md). The commands of one anchor go out in the order they
+/// were given, one at a time; events come by long poll. When the node began anew, or cannot be reached for a minute,
+/// its anchors are told Lost. Loop's thread.
+class HttpControl final : public Control {
+ public:
+  struct Settings {
+    std::string url;       ///< "http://198.51.100.9:7400"; the API's path is added.
+    std::string peer_key;  ///< Shared key of platform peers; empty: requests are not signed.
+  };
+  static constexpr std::chrono::seconds lost_after{60};
+  static constexpr size_t queue_max = 256;  ///< Commands of one anchor that wait.
+
+  HttpControl(io::Loop& loop, http::Client& client, Settings settings);
+  ~HttpControl() override;
+
+  void set_event_handler(EventHandler handler) override { handler_ = std::move(handler); }
+  Task<Result<AnchorInfo>> allocate(AllocateRequest request) override;
+  Task<Result<void>> set_remote(AnchorId anchor, Side side, Remote remote) override;
+  Task<Result<void>> connect(AnchorId anchor, Path path) override;
+  Task<Result<void>> arm(AnchorId anchor, Path path) override;
+  void open(AnchorId anchor) override;
+  Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
+  Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
+  Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
+  void stop(AnchorId anchor, JobId job) override;
+  void prefetch(std::string url) override;
+  void watch_silence(AnchorId anchor, milliseconds after) override;
+  Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) override;
+  void renew(AnchorId anchor, std::chrono::seconds lease) override;
+  void release(AnchorId anchor) override;
+  Task<Result<NodeState>> state() override;
+
+ private:
+  using Answer = Result<json::value>;
+  struct Command {
+    std::string method, target, body;
+    std::optional<io::Reply<Answer>> reply;
+  };
+  struct Lane {
+    std::deque<Command> queue;
+    bool is_running = false;
+  };
+
+  Task<Answer> send(std::string method, std::string target, std::string body, milliseconds timeout);
+  /// Puts a command in its anchor's lane and waits for its answer.
+  Task<Answer> ask(AnchorId anchor, std::string method, std::string target, json::value body);
+  void tell(AnchorId anchor, std::string method, std::string target, json::value body);
+  bool enqueue(AnchorId anchor, Command command);
+  Task<void> run_lane(AnchorId anchor);
+  Task<void> poll();
+  bool take_events(const json::value& answer);
+  void lose_all(std::string reason);
+  Task<Result<void>> put(AnchorId anchor, std::string what, json::value body);
+  Task<Result<JobId>> start(AnchorId anchor, std::string what, json::value body);
+
+  io::Loop& loop_;
+  http::Client& client_;
+  Settings settings_;
+  EventHandler handler_;
+  std::string name_;   // of this client, for its events
+  std::string epoch_;  // of the node's process
+  uint64_t after_ = 0;
+  std::set<AnchorId> anchors_;
+  std::map<AnchorId, Lane> lanes_;
+  io::Scope tasks_;
+};
+
+}  // namespace nearend::media

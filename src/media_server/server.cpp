@@ -1,0 +1,328 @@
+#include "media_server/server.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "http/peer_signature.hpp"
+#include "media/control_json.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::media_server {
+namespace {
+
+constexpr std::string_view prefix = "/v1/media";
+constexpr int64_t poll_max_ms = 30'000;
+constexpr size_t events_at_once = 256;
+
+int status_of(Error::Kind kind) {
+  switch (kind) {
+    case Error::Kind::malformed:
+    case Error::Kind::invalid:
+      return 400;
+    case Error::Kind::not_found:
+      return 404;
+    case Error::Kind::refused:
+      return 403;
+    case Error::Kind::timeout:
+      return 504;
+    case Error::Kind::unavailable:
+      return 503;
+    case Error::Kind::unsupported:
+      return 501;
+    case Error::Kind::internal:
+      return 500;
+  }
+  return 500;
+}
+
+http::Response respond(const Result<json::value>& answer) {
+  http::Response response;
+  response.headers.emplace_back("Content-Type", "application/json");
+  if (answer) {
+    response.status = answer->is_null() ? 204 : 200;
+    if (!answer->is_null()) response.body = to_json(*answer);
+    return response;
+  }
+  response.status = status_of(answer.error().kind);
+  if (response.status == 503) response.headers.emplace_back("Retry-After", "4");
+  response.body = to_json(media::to_value(answer.error()));
+  return response;
+}
+
+std::string_view query_value(const http::Form& query, std::string_view key) {
+  for (const auto& [name, value] : query)
+    if (name == key) return value;
+  return {};
+}
+
+Result<json::value> done(Result<void> outcome) {
+  if (!outcome) return pass(outcome);
+  return json::value(nullptr);
+}
+
+Result<std::chrono::seconds> lease_of(const json::value& body) {
+  if (!body.is_object()) return fail(Error::Kind::invalid, "the body must be an object");
+  auto lease = json_integer(body.get_object(), "lease_s");
+  if (!lease) return pass(lease);
+  if (*lease < 1 || *lease > 86'400)
+    return fail(Error::Kind::invalid, "'lease_s' is {}; 1 to 86400 would be right", *lease);
+  return std::chrono::seconds(*lease);
+}
+
+}  // namespace
+
+Result<void> ServerSettings::checked() const {
+  if (peer_key.empty() && !listen.address.is_loopback())
+    return fail(Error::Kind::invalid, "peer_key is needed when listen {} is no loopback address", listen.to_string());
+  return {};
+}
+
+Server::Server(ServerSettings settings, const io::World& world, http::ServerFactory& servers, media::Control& control)
+    : settings_(std::move(settings)),
+      loop_(world.loop),
+      servers_(servers),
+      control_(control),
+      epoch_(media::id_text(world.loop.random())) {
+  control_.set_event_handler(
+      [this](media::AnchorId anchor, media::Event event) { on_event(anchor, std::move(event)); });
+}
+
+Server::~Server() {
+  control_.set_event_handler(nullptr);
+}
+
+Result<void> Server::start() {
+  if (auto checked = settings_.checked(); !checked) return checked;
+  auto server =
+      servers_.serve(settings_.listen, [this](http::ServerRequest request) { return handle(std::move(request)); });
+  if (!server) return pass(server);
+  server_ = std::move(*server);
+  return {};
+}
+
+Endpoint Server::local() const {
+  return server_ ? server_->local() : settings_.listen;
+}
+
+Result<void> Server::check(const http::ServerRequest& request) const {
+  if (settings_.peer_key.empty()) return {};
+  return http::check_peer_signature(settings_.peer_key, http::find_header(request.headers, http::peer_signature_header),
+                                    request.method, request.target, request.body, loop_.wall_ms() / 1000);
+}
+
+Task<http::Response> Server::handle(http::ServerRequest request) {
+  if (auto checked = check(request); !checked) {
+    Result<json::value> refused = pass(checked);
+    co_return respond(refused);
+  }
+  if (!request.path.starts_with(prefix)) {
+    Result<json::value> unknown = fail(Error::Kind::not_found, "{}: the API is under {}", request.path, prefix);
+    co_return respond(unknown);
+  }
+  json::value body;
+  if (!request.body.empty()) {
+    auto parsed = parse_json(request.body);
+    if (!parsed) {
+      Result<json::value> malformed = pass(parsed);
+      co_return respond(malformed);
+    }
+    body = std::move(*parsed);
+  }
+  std::vector<std::string> path;
+  for (std::string_view piece : split(std::string_view(request.path).substr(prefix.size()), '/'))
+    path.emplace_back(piece);
+  http::Form query = http::parse_form(request.query).value_or(http::Form());
+  auto answer = co_await route(std::move(request.method), std::move(path), std::move(query), std::move(body));
+  co_return respond(answer);
+}
+
+Task<Server::Answer> Server::route(std::string method, std::vector<std::string> path, http::Form query,
+                                   json::value body) {
+  const std::string_view first = path.empty() ? std::string_view() : std::string_view(path[0]);
+  if (first == "anchors" && path.size() == 1 && method == "POST") {
+    auto allocated = co_await allocate(std::move(body));
+    co_return allocated;
+  }
+  if (first == "anchors" && path.size() >= 2) {
+    auto id = media::parse_id(path[1]);
+    if (!id) co_return pass(id);
+    std::vector<std::string> rest(path.begin() + 2, path.end());
+    auto answer =
+        co_await route_anchor(std::move(method), static_cast<media::AnchorId>(*id), std::move(rest), std::move(body));
+    co_return answer;
+  }
+  if (first == "events" && method == "GET") {
+    auto answer = co_await events(std::move(query));
+    co_return answer;
+  }
+  if (first == "state" && method == "GET") {
+    auto state = co_await control_.state();
+    if (!state) co_return pass(state);
+    co_return media::to_value(*state);
+  }
+  if (first == "prefetch" && method == "POST" && body.is_object()) {
+    auto url = json_string(body.get_object(), "url");
+    if (!url) co_return pass(url);
+    control_.prefetch(std::move(*url));
+    co_return json::value(nullptr);
+  }
+  co_return fail(Error::Kind::not_found, "{} is no resource of the media control API", method);
+}
+
+Task<Server::Answer> Server::allocate(json::value body) {
+  auto request = media::read_allocate(body);
+  if (!request) co_return pass(request);
+  std::string owner = json_string_or(body.get_object(), "client", "");
+  auto info = co_await control_.allocate(std::move(*request));
+  if (!info) co_return pass(info);
+  client(owner);  // its events are kept from now on
+  owners_[info->id] = std::move(owner);
+  co_return media::to_value(*info);
+}
+
+Task<Server::Answer> Server::route_anchor(std::string method, media::AnchorId anchor, std::vector<std::string> rest,
+                                          json::value body) {
+  const std::string what = method + " " + (rest.empty() ? std::string() : rest[0]);
+  if (what == "DELETE ") {
+    control_.release(anchor);
+    forget_owner_later(anchor);
+    co_return json::value(nullptr);
+  }
+  if (what == "PUT remotes" && rest.size() == 2) {
+    auto side = media::parse_side(rest[1]);
+    if (!side) co_return pass(side);
+    auto remote = media::read_remote(body);
+    if (!remote) co_return pass(remote);
+    auto set = co_await control_.set_remote(anchor, *side, std::move(*remote));
+    co_return done(std::move(set));
+  }
+  if (what == "PUT path" || what == "PUT armed") {
+    auto path = media::read_path(body);
+    if (!path) co_return pass(path);
+    if (what == "PUT path") {
+      auto connected = co_await control_.connect(anchor, *path);
+      co_return done(std::move(connected));
+    }
+    auto armed = co_await control_.arm(anchor, *path);
+    co_return done(std::move(armed));
+  }
+  if (what == "POST open") {
+    control_.open(anchor);
+    co_return json::value(nullptr);
+  }
+  if (what == "POST play" || what == "POST record" || what == "POST collect") {
+    auto job = co_await start_job(anchor, rest[0], std::move(body));
+    co_return job;
+  }
+  if (what == "DELETE jobs" && rest.size() == 2) {
+    auto job = media::parse_id(rest[1]);
+    if (!job) co_return pass(job);
+    control_.stop(anchor, static_cast<media::JobId>(*job));
+    co_return json::value(nullptr);
+  }
+  if (what == "PUT silence-watch" && body.is_object()) {
+    auto after = json_integer(body.get_object(), "after_ms");
+    if (!after) co_return pass(after);
+    control_.watch_silence(anchor, media::milliseconds(std::clamp<int64_t>(*after, 0, 86'400'000)));
+    co_return json::value(nullptr);
+  }
+  if (what == "PUT lease") {
+    auto lease = lease_of(body);
+    if (!lease) co_return pass(lease);
+    control_.renew(anchor, *lease);
+    co_return json::value(nullptr);
+  }
+  if (what == "GET stats") {
+    auto stats = co_await control_.stats(anchor);
+    if (!stats) co_return pass(stats);
+    co_return media::to_value(*stats);
+  }
+  co_return fail(Error::Kind::not_found, "{} is no resource of an anchor", what);
+}
+
+Task<Server::Answer> Server::start_job(media::AnchorId anchor, std::string kind, json::value body) {
+  Result<media::JobId> job = fail(Error::Kind::internal, "no job");
+  if (kind == "play") {
+    auto request = media::read_play(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.play(anchor, std::move(*request));
+  } else if (kind == "record") {
+    auto request = media::read_record(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.record(anchor, std::move(*request));
+  } else {
+    auto request = media::read_collect(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.collect(anchor, std::move(*request));
+  }
+  if (!job) co_return pass(job);
+  co_return json::value(json::object{{"job", media::id_text(static_cast<uint64_t>(*job))}});
+}
+
+Server::Client& Server::client(const std::string& name) {
+  if (clients_.size() >= clients_max && !clients_.contains(name)) forget_old_clients();
+  Client& found = clients_[name];
+  found.seen = loop_.now();
+  return found;
+}
+
+void Server::forget_old_clients() {
+  std::erase_if(clients_,
+                [&](const auto& one) { return !one.second.waiting && loop_.now() - one.second.seen > client_kept; });
+}
+
+/// The last event of an anchor, the end of its recording, follows its release.
+void Server::forget_owner_later(media::AnchorId anchor) {
+  released_.push_back(anchor);
+  if (released_.size() <= released_max) return;
+  owners_.erase(released_.front());
+  released_.pop_front();
+}
+
+void Server::on_event(media::AnchorId anchor, media::Event event) {
+  const auto owner = owners_.find(anchor);
+  if (owner == owners_.end()) return;
+  const auto found = clients_.find(owner->second);
+  if (std::holds_alternative<media::event::Lost>(event)) owners_.erase(owner);
+  if (found == clients_.end()) return;  // never asked for events
+  Client& client = found->second;
+  client.events.push_back({++client.last, anchor, std::move(event)});
+  if (client.events.size() > events_max) {
+    client.dropped_to = client.events.front().number;
+    client.events.pop_front();
+  }
+  if (auto waiting = std::exchange(client.waiting, std::nullopt)) waiting->set(true);
+}
+
+Task<Server::Answer> Server::events(http::Form query) {
+  const std::string name(query_value(query, "client"));
+  const uint64_t after = parse_unsigned(query_value(query, "after")).value_or(0);
+  const int64_t wait_ms = static_cast<int64_t>(parse_unsigned(query_value(query, "wait_ms")).value_or(0));
+  client(name);
+  if (clients_.size() > clients_max)
+    co_return fail(Error::Kind::unavailable, "{} clients are served already", clients_max);
+  const io::Instant deadline = loop_.now() + std::chrono::milliseconds(std::min(wait_ms, poll_max_ms));
+  if (clients_[name].last <= after && loop_.now() < deadline) {
+    io::Reply<bool> reply(loop_);
+    // One poll at a time: an older one of the same client (its connection broke) is answered and gone.
+    if (auto& older = clients_[name].waiting) older->set(false);
+    clients_[name].waiting = reply;
+    co_await reply.wait(deadline);
+  }
+  Client& mine = client(name);
+  while (!mine.events.empty() && mine.events.front().number <= after) mine.events.pop_front();
+  json::array list;
+  uint64_t next = std::max(after, mine.dropped_to);
+  for (const Numbered& one : mine.events) {
+    if (list.size() >= events_at_once) break;
+    json::value event = media::to_value(one.event);
+    event.get_object()["number"] = one.number;
+    event.get_object()["anchor"] = media::id_text(static_cast<uint64_t>(one.anchor));
+    list.push_back(std::move(event));
+    next = one.number;
+  }
+  co_return json::value(json::object{
+      {"epoch", epoch_}, {"next", next}, {"has_gap", mine.dropped_to > after}, {"events", std::move(list)}});
+}
+
+}  // namespace nearend::media_server

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "base/json.hpp"
+#include "http/http.hpp"
+#include "io/async.hpp"
+#include "io/net.hpp"
+#include "media/control.hpp"
+
+namespace nearend::media_server {
+
+/// The settings of the control API of a media node (`nearend media`).
+struct ServerSettings {
+  Endpoint listen{IpAddress::loopback(), 7400};  ///< Where gateways and routers reach the media control API.
+  std::string peer_key;  ///< Shared key of platform peers; empty: unsigned requests are taken (loopback only).
+  /// The first setting that cannot work, by name.
+  Result<void> checked() const;
+};
+
+/// Serves the media control API (docs/media-control.md) for one node's Control. Events are kept per client until it has
+/// asked for those after them. Lives on the control's loop; the control outlives it.
+class Server {
+ public:
+  static constexpr size_t events_max = 4096;  ///< Kept per client; the oldest leave first.
+  static constexpr size_t clients_max = 256;
+  static constexpr size_t released_max = 1024;
+  static constexpr std::chrono::seconds client_kept{600};
+
+  Server(ServerSettings settings, const io::World& world, http::ServerFactory& servers, media::Control& control);
+  ~Server();
+
+  /// Begins to listen.
+  Result<void> start();
+  Endpoint local() const;
+
+ private:
+  struct Numbered {
+    uint64_t number;
+    media::AnchorId anchor;
+    media::Event event;
+  };
+  struct Client {
+    std::deque<Numbered> events;
+    uint64_t last = 0;
+    uint64_t dropped_to = 0;  // events up to this number are gone unread
+    std::optional<io::Reply<bool>> waiting;
+    io::Instant seen{};
+  };
+  using Answer = Result<json::value>;
+
+  Task<http::Response> handle(http::ServerRequest request);
+  Task<Answer> route(std::string method, std::vector<std::string> path, http::Form query, json::value body);
+  Task<Answer> route_anchor(std::string method, media::AnchorId anchor, std::vector<std::string> rest,
+                            json::value body);
+  Task<Answer> start_job(media::AnchorId anchor, std::string kind, json::value body);
+  Task<Answer> allocate(json::value body);
+  Task<Answer> events(http::Form query);
+  Result<void> check(const http::ServerRequest& request) const;
+  void on_event(media::AnchorId anchor, media::Event event);
+  Client& client(const std::string& name);
+  void forget_old_clients();
+  void forget_owner_later(media::AnchorId anchor);
+
+  ServerSettings settings_;
+  io::Loop& loop_;
+  http::ServerFactory& servers_;
+  media::Control& control_;
+  std::string epoch_;
+  std::unordered_map<std::string, Client> clients_;
+  std::unordered_map<media::AnchorId, std::string> owners_;  // client of each anchor
+  std::deque<media::AnchorId> released_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace nearend::media_server
