@@ -63,9 +63,9 @@ Result<void> write_settings(const std::filesystem::path& directory, const Baresi
   config = replaced(std::move(config), "{console}", std::to_string(kConsolePort));
   config = replaced(std::move(config), "{control}", std::to_string(kControlPort));
   std::ofstream(directory / "config") << config;
-  std::ofstream(directory / "accounts") << fmt::format("<sip:{}@{}:{}>;regint=0;answermode={}\n", settings.name,
-                                                       address.to_string(), settings.port,
-                                                       settings.answers ? "auto" : "manual");
+  std::ofstream(directory / "accounts") << fmt::format(
+      "<sip:{}@{}:{}>;regint=0;answermode={}\n", settings.user.empty() ? settings.name : settings.user,
+      address.to_string(), settings.port, settings.answers ? "auto" : "manual");
   std::ofstream(directory / "contacts") << "";
   return write_wav(directory / "microphone.wav", marker(settings.voice, kMarkerFrames));
 }

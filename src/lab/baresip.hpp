@@ -12,7 +12,8 @@ namespace nearend::lab {
 
 /// How a softphone behaves.
 struct BaresipSettings {
-  std::string name = "phone";
+  std::string name = "phone";   ///< Of its directory.
+  std::string user;             ///< The number it answers to; empty: its name.
   Voice voice = Voice::caller;  ///< The marker it plays as its microphone.
   bool answers = true;          ///< By itself, at once.
   uint16_t port = 5060;

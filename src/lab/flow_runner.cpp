@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 
+#include "lab/pictures.hpp"
+
 namespace nearend::lab {
 namespace {
 
@@ -46,7 +48,8 @@ Result<std::unique_ptr<FlowRunner::Stage>> FlowRunner::set_up(const Flow& flow, 
     const PhoneSettings& settings = is_caller ? flow.caller : flow.callee;
     const SiteId site = stage->platform->site(is_caller ? "caller" : "callee");
     const std::string name = is_caller ? "caller" : "callee";
-    auto party = real ? real_party(wan, site, {.name = name, .voice = settings.voice}, stage->platform->directory())
+    auto party = real ? real_party(wan, site, {.name = name, .user = settings.user, .voice = settings.voice},
+                                   stage->platform->directory())
                       : exact_party(wan, site, settings);
     if (!party) return pass(party);
     (is_caller ? stage->caller : stage->callee) = std::move(*party);
@@ -86,6 +89,8 @@ FlowResult FlowRunner::run_once(const Flow& flow, Stage& stage, int rtt_ms, bool
                     .metrics = run.metrics,
                     .why = joined(run.failures)};
   if (!result.passed) result.why += fmt::format(" (logs in {})", platform.directory().string());
+  std::ofstream(platform.directory() / fmt::format("rtt-{}-ladder.txt", rtt_ms))
+      << write_ladder(run.trace(), platform.wan());
   result.seconds = static_cast<double>(now_ns() - begin) / 1e9;
   on_end(flow, run, result);
   return result;

@@ -47,6 +47,18 @@ std::vector<Row> rows_of(const CallTrace& trace, const std::set<SiteId>& shown) 
 
 }  // namespace
 
+std::string write_ladder(const CallTrace& trace, const Wan& wan) {
+  std::set<SiteId> all;
+  for (SiteId site = 0; site < wan.site_count(); ++site) all.insert(site);
+  std::string out;
+  const std::vector<Row> rows = rows_of(trace, all);
+  for (const Row& row : rows) {
+    out += fmt::format("{:10.2f} ms  {:>10} -> {:<10} {}\n", static_cast<double>(row.at_ns - rows.front().at_ns) / 1e6,
+                       wan.name(row.from), wan.name(row.to), row.words);
+  }
+  return out;
+}
+
 std::string draw_ladder(const CallTrace& trace, const std::vector<LadderColumn>& columns) {
   std::map<SiteId, double> x;
   std::set<SiteId> shown;

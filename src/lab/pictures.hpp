@@ -20,6 +20,9 @@ struct LadderColumn {
 };
 std::string draw_ladder(const CallTrace& trace, const std::vector<LadderColumn>& columns);
 
+/// The same as lines of text, with all sites, for the run's directory.
+std::string write_ladder(const CallTrace& trace, const Wan& wan);
+
 /// What one ear heard, as an envelope coloured by the voice, with the moves marked. The axis begins at `begin_ns`.
 std::string draw_waveform(const std::vector<RtpSeen>& heard, const std::vector<Mark>& marks, int64_t begin_ns,
                           int64_t end_ns);

@@ -118,8 +118,9 @@ void Platform::set_core_rtt(double rtt_ms) {
 
 std::string Platform::casualties() {
   for (auto& [name, process] : processes_) {
-    if (!process.is_running())
-      return fmt::format("{} has ended; {} says:\n{}", name, process.log().string(), last_lines(process.log(), 12));
+    if (process.is_running()) continue;
+    return fmt::format("{} has ended with code {}; {} says:\n{}", name, process.exit_code(), process.log().string(),
+                       last_lines(process.log(), 12));
   }
   return {};
 }

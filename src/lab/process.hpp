@@ -50,6 +50,8 @@ class Process {
   void stop();
   /// SIGKILL.
   void kill();
+  /// After its end: the exit code, or 128 and the signal.
+  int exit_code() const { return exit_code_; }
   std::string output() const;
   const std::filesystem::path& log() const { return log_; }
 

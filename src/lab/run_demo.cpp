@@ -66,16 +66,19 @@ void play_call(FlowRun& run, DemoResult& result) {
   if (!result.phases.empty()) result.phases.back().end_ns = now_ns();
 }
 
-Result<std::unique_ptr<Party>> phone(Platform& platform, const std::string& access, Voice voice,
-                                     const std::string& run) {
-  return real_party(platform.wan(), platform.site(access), {.name = access, .voice = voice},
-                    platform.directory() / run);
+Result<std::unique_ptr<Party>> phone(Platform& platform, const std::vector<DemoRegion>& regions, const DemoCall& call,
+                                     Voice voice) {
+  const std::string& access = voice == Voice::caller ? call.caller : call.callee;
+  const PlatformPlan plan = demo_plan(regions);
+  const std::string& number = std::ranges::find(plan.accesses, access, &AccessPlan::name)->prefix;
+  return real_party(platform.wan(), platform.site(access), {.name = access, .user = number, .voice = voice},
+                    platform.directory() / call.id);
 }
 
 Result<DemoResult> make_call(Platform& platform, const DemoCall& call, const std::vector<DemoRegion>& regions) {
-  auto caller = phone(platform, call.caller, Voice::caller, call.id);
+  auto caller = phone(platform, regions, call, Voice::caller);
   if (!caller) return pass(caller);
-  auto callee = phone(platform, call.callee, Voice::callee, call.id);
+  auto callee = phone(platform, regions, call, Voice::callee);
   if (!callee) return pass(callee);
   platform.capture().clear();
   CallSites sites{.caller = platform.site(call.caller),
