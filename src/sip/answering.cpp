@@ -177,8 +177,6 @@ void Stack::Core::on_cancel(Message cancel, const Via& via, const Flow& reply_to
     emit(*dialog, event::Cancelled{std::move(reason)});
     return retire(*dialog, true);
   }
-  std::erase(dialog->pending, number);
-  if (dialog->pending_invite == number) dialog->pending_invite = 0;
   pump(*dialog);
 }
 

@@ -100,10 +100,10 @@ void Stack::Core::receive_request(ParseOutcome outcome, const Flow& flow) {
     return on_ack(request);
   }
   if (known) return known->on_repeated();
-  if (transactions_.is_full()) return reply_stateless(request, reply_to, 503, {{"Retry-After", "10"}});
+  const bool is_in_dialog = !request.to_tag().empty();
+  if (transactions_.is_full(is_in_dialog)) return reply_stateless(request, reply_to, 503, {{"Retry-After", "10"}});
   if (method == Method::cancel) return on_cancel(std::move(request), *via, reply_to);
 
-  const bool is_in_dialog = !request.to_tag().empty();
   if (method == Method::invite && !is_in_dialog && overload_.is_full_for(flow.peer.address)) {
     dropped("overload").add();
     return reply_stateless(request, reply_to, 503, {{"Retry-After", std::to_string(2 + loop_.random() % 9)}});
@@ -177,6 +177,13 @@ void Stack::Core::on_send_failed(ClientTransaction& transaction, SendFailure fai
 
 void Stack::Core::on_server_done(ServerTransaction& transaction) {
   if (std::exchange(transaction.is_counted, false)) overload_.remove(transaction.origin().peer.address);
+  Dialog* dialog = transaction.dialog == 0 ? nullptr : dialogs_.find(transaction.dialog);
+  if (!dialog) return;
+  const uint64_t number = transaction.number();
+  std::erase(dialog->pending, number);
+  if (dialog->pending.empty()) std::vector<uint64_t>().swap(dialog->pending);
+  if (dialog->pending_invite == number) dialog->pending_invite = 0;
+  if (dialog->pending_offer == number) dialog->pending_offer = 0;
 }
 
 void Stack::Core::on_alarm(Dialog& dialog, DialogAlarm which) {

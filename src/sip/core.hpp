@@ -200,6 +200,7 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
 
   // outside.cpp: requests outside dialogs.
   void on_new_request(ServerTransaction& transaction);
+  Task<void> resolve_and_send(uint64_t number, Uri uri);
   void try_next_target(uint64_t number, int status);
   bool send_outside(uint64_t number, Outside& outside);
   void on_outside_response(ClientTransaction& transaction, const Message& response);

@@ -118,7 +118,6 @@ void Stack::Core::respond_in_dialog(ServerTransaction& transaction, Message resp
   const bool is_success = status >= 200 && status < 300;
   const Method method = transaction.method();
   const bool is_change = method == Method::invite || method == Method::update;
-  const uint64_t number = transaction.number();
   if (dialog && is_change && is_success) {
     const Message& request = transaction.request();
     add_answer_headers(response, request, transaction.origin(), headers);
@@ -131,12 +130,7 @@ void Stack::Core::respond_in_dialog(ServerTransaction& transaction, Message resp
       await_ack(*dialog, response, transaction.reply_to(), request.body().empty() && !sdp.empty());
   }
   transaction.respond(response);
-  if (!dialog || status < 200) return;
-  std::erase(dialog->pending, number);
-  if (dialog->pending.empty()) std::vector<uint64_t>().swap(dialog->pending);
-  if (dialog->pending_invite == number) dialog->pending_invite = 0;
-  if (dialog->pending_offer == number) dialog->pending_offer = 0;
-  pump(*dialog);
+  if (dialog && status >= 200) pump(*dialog);
 }
 
 Result<uint64_t> Stack::Core::request(DialogId id, Method method, Body body, ExtraHeaders headers) {

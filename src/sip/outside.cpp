@@ -22,11 +22,10 @@ Result<void> Stack::Core::send_request(Method method, std::string uri, std::stri
   if (!party) return std::unexpected(party.error());
   Message scratch;
   if (auto added = add_all(scratch, headers); !added) return added;
-  if (targets.empty()) {
-    auto numeric = resolve_numeric(*parsed, {});
-    if (!numeric) return fail(Error::Kind::invalid, "uri {}: needs targets or a numeric host", uri);
-    targets = std::move(*numeric);
-  }
+  if (targets.empty())
+    if (auto numeric = resolve_numeric(*parsed, {})) targets = std::move(*numeric);
+  const bool is_name = targets.empty();
+  if (is_name && !dns_) return fail(Error::Kind::invalid, "uri {}: needs targets or a numeric host", uri);
   resting_.put_last(targets);
   const uint64_t number = ++cookie_last_;
   Outside& outside = outside_[number];
@@ -41,8 +40,20 @@ Result<void> Stack::Core::send_request(Method method, std::string uri, std::stri
   outside.on_response = std::move(on_response);
   if (credentials)
     outside.authentication = std::make_unique<Authentication>(Authentication{std::move(*credentials), {}});
-  try_next_target(number, 503);
+  if (is_name)
+    resolving_->spawn(resolve_and_send(number, *parsed));
+  else
+    try_next_target(number, 503);
   return {};
+}
+
+Task<void> Stack::Core::resolve_and_send(uint64_t number, Uri uri) {
+  auto targets = co_await resolve(std::move(uri), {}, *dns_, loop_);
+  const auto found = outside_.find(number);
+  if (found == outside_.end()) co_return;
+  if (targets) found->second.targets = std::move(*targets);
+  resting_.put_last(found->second.targets);
+  try_next_target(number, 503);
 }
 
 void Stack::Core::try_next_target(uint64_t number, int status) {

@@ -15,7 +15,10 @@ ServerTransaction::ServerTransaction(TransactionContext& context, uint64_t numbe
       origin_(origin),
       reply_to_(reply_to),
       retransmit_(Alarm::calls<&ServerTransaction::on_retransmit>(context.loop, *this)),
-      timeout_(Alarm::calls<&ServerTransaction::on_timeout>(context.loop, *this)) {}
+      timeout_(Alarm::calls<&ServerTransaction::on_timeout>(context.loop, *this)) {
+  // Its sender has given up by then (RFC 4320 4.2): one that nobody answers is forgotten.
+  if (method_ != Method::invite) timeout_.set(64 * context.settings.t1);
+}
 
 void ServerTransaction::respond(const Message& response) {
   if (is_answered()) return;
@@ -72,6 +75,7 @@ void ServerTransaction::on_timeout() {
 }
 
 void ServerTransaction::terminate() {
+  if (!is_answered()) context_.user.on_server_done(*this);
   state_ = State::terminated;
   retransmit_.stop();
   timeout_.stop();

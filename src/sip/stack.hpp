@@ -211,7 +211,8 @@ class Stack {
   /// Ends the dialog: BYE if confirmed, CANCEL if we are calling, 480 if we are being called. Released follows.
   void end(DialogId dialog, ExtraHeaders headers = {});
 
-  /// One request outside a dialog; the reply is the final response, or a local 408 or 503.
+  /// One request outside a dialog, to `targets` in order or to where the URI resolves; the reply is the final response,
+  /// or a local 408 or 503.
   using ResponseHandler = std::move_only_function<void(int status, const Message& response)>;
   Result<void> send_request(Method method, std::string uri, std::string from, std::vector<Target> targets, Body body,
                             ExtraHeaders headers, ResponseHandler on_response,

@@ -40,13 +40,16 @@ std::string Transactions::via_of(const Flow& flow, const Branch& branch) const {
 
 ClientTransaction& Transactions::add_client(Message request, const Flow& flow, Purpose purpose, uint64_t number,
                                             uint64_t secret) {
+  if (flow.connection != 0) ++clients_on_connection_[flow.connection];
   return clients_.put(number,
                       std::make_unique<ClientTransaction>(context_, number, secret, std::move(request), flow, purpose));
 }
 
 Result<ClientTransaction*> Transactions::send(Message request, const Flow& flow, Purpose purpose,
                                               io::Duration give_up) {
-  if (is_full()) return fail(Error::Kind::unavailable, "transactions_max {} reached", settings_.transactions_max);
+  const bool is_in_dialog = purpose.kind != Purpose::Kind::invite && purpose.kind != Purpose::Kind::outside;
+  if (is_full(is_in_dialog))
+    return fail(Error::Kind::unavailable, "transactions_max {} reached", settings_.transactions_max);
   const uint64_t number = clients_.reserve();
   const uint64_t secret = loop_.random();
   auto stamped = request.prepend(HeaderId::via, via_of(flow, {{number, secret}, loop_hash(request)}));
@@ -114,8 +117,8 @@ ServerTransaction* Transactions::find_server(const std::string& key) const {
   return found == by_key_.end() ? nullptr : found->second;
 }
 
-bool Transactions::is_full() const {
-  return size() >= settings_.transactions_max;
+bool Transactions::is_full(bool is_in_dialog) const {
+  return size() >= settings_.transactions_max + (is_in_dialog ? settings_.transactions_max / 4 : 0);
 }
 
 ServerTransaction& Transactions::add_server(Message request, const Flow& origin, const Flow& reply_to,
@@ -139,6 +142,7 @@ bool Transactions::note_merge(ServerTransaction& transaction) {
 }
 
 void Transactions::fail_flow(const Flow& flow) {
+  if (flow.connection != 0 && !clients_on_connection_.contains(flow.connection)) return;
   std::vector<uint64_t> hit;
   clients_.for_each([&](ClientTransaction& transaction) {
     const Flow& used = transaction.flow();
@@ -153,7 +157,11 @@ void Transactions::fail_flow(const Flow& flow) {
 }
 
 void Transactions::remove(ClientTransaction& transaction) {
-  if (auto dead = clients_.take(transaction.number())) dead_clients_.push_back(std::move(dead));
+  auto dead = clients_.take(transaction.number());
+  if (!dead) return;
+  const auto shared = clients_on_connection_.find(transaction.flow().connection);
+  if (shared != clients_on_connection_.end() && --shared->second == 0) clients_on_connection_.erase(shared);
+  dead_clients_.push_back(std::move(dead));
   user_.on_transaction_over();
 }
 
@@ -161,7 +169,6 @@ void Transactions::remove(ServerTransaction& transaction) {
   if (auto found = by_key_.find(transaction.key); found != by_key_.end() && found->second == &transaction)
     by_key_.erase(found);
   if (transaction.merge_hash != 0) by_merge_.erase(transaction.merge_hash);
-  user_.on_server_done(transaction);
   if (auto dead = servers_.take(transaction.number())) dead_servers_.push_back(std::move(dead));
   user_.on_transaction_over();
 }

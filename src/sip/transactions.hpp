@@ -35,7 +35,8 @@ class Transactions {
   static std::string key_of(const Message& request, const Via& via, Method method);
   ServerTransaction* find_server(const std::string& key) const;
   ServerTransaction* server(uint64_t number) const { return servers_.find(number); }
-  bool is_full() const;
+  /// Requests within dialogs have a quarter of transactions_max more.
+  bool is_full(bool is_in_dialog) const;
   ServerTransaction& add_server(Message request, const Flow& origin, const Flow& reply_to, std::string key);
   /// Remembers the request for the check of RFC 3261 8.2.2.2; false when another like it is here.
   bool note_merge(ServerTransaction& transaction);
@@ -63,6 +64,7 @@ class Transactions {
   SlotTable<ServerTransaction> servers_;
   std::unordered_map<std::string_view, ServerTransaction*> by_key_;  // views of ServerTransaction::key
   std::unordered_map<uint64_t, uint64_t> by_merge_;                  // hash to number
+  std::unordered_map<uint64_t, size_t> clients_on_connection_;
   std::vector<std::unique_ptr<ClientTransaction>> dead_clients_;
   std::vector<std::unique_ptr<ServerTransaction>> dead_servers_;
   uint64_t merge_seed_;

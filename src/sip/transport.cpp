@@ -26,6 +26,7 @@ struct PeerKey {
   Protocol protocol;
   Endpoint address;
   std::string server_name;
+  uint32_t listener;  // whose TLS settings it was made with
   bool operator==(const PeerKey&) const = default;
 };
 struct PeerHash {
@@ -219,15 +220,15 @@ Result<Flow> Transport::Impl::open(const Target& target, size_t message_size) {
 }
 
 Result<Flow> Transport::Impl::connect(Protocol protocol, const Target& target) {
-  PeerKey key{protocol, target.address, target.server_name};
+  const auto family = target.address.address.family();
+  const Port* port = find_port(target.listener, protocol, family);
+  if (!port) port = find_port(0, protocol, family);
+  PeerKey key{protocol, target.address, target.server_name, port ? port->settings.tag : 0};
   if (const auto known = outgoing_.find(key); known != outgoing_.end()) return connections_.at(known->second)->flow();
   if (connections_.size() >= limits_.connections_max) {
     overfull_.add();
     return fail(Error::Kind::unavailable, "connections_max {} reached", limits_.connections_max);
   }
-  const auto family = target.address.address.family();
-  const Port* port = find_port(target.listener, protocol, family);
-  if (!port) port = find_port(0, protocol, family);
   Flow flow{.protocol = protocol, .peer = target.address, .local = port ? port->bound : Endpoint{}};
   if (port) flow.listener = port->settings.tag;
   Connection& connection = add_connection(flow);
