@@ -83,7 +83,8 @@ Result<void> Stack::Core::start_resolving(Dialog& dialog) {
   // A preloaded route is the next hop (RFC 3261 8.1.2).
   const auto route =
       std::ranges::find_if(wanted.headers, [](const auto& h) { return header_id(h.name) == HeaderId::route; });
-  const auto hop = parse_name_addr(route == wanted.headers.end() ? wanted.uri : route->value);
+  // In brackets, or the URI's own parameters would be taken for the header's (RFC 3261 20.10).
+  const auto hop = parse_name_addr(route == wanted.headers.end() ? "<" + wanted.uri + ">" : route->value);
   if (!hop) return std::unexpected(hop.error());
   if (auto numeric = resolve_numeric(hop->uri, wanted.transport)) {
     dialog.outgoing->request.targets = std::move(*numeric);
