@@ -57,16 +57,23 @@ struct Bench {
     return settings;
   }
   explicit Bench(Settings settings = defaults())
-      : host(world.host(at("198.51.100.9:5070"))),
+      : host(far_away(world)),
         media(host.loop(), host.address()),
         router(settings, host.world(), host.http_client(), host.http_servers(), media, policy, store, live) {
-    world.sim.paths().set_rtt("lab", "lab", 20ms);
     router.set_script([this](Call& call) { return run(call); });
     REQUIRE(router.start());
   }
+  /// The router is in a region of its own, `across` from the gateways and back.
+  static sim::Host& far_away(World& world) {
+    world.sim.paths().set_rtt("lab", "us", across);
+    const Endpoint own = at("198.51.100.9:5070");
+    return *(world.hosts[own.address] = &world.sim.add_host("us-r1", "us", {own.address}));
+  }
+  static constexpr auto across = 20ms;
   using Verbs = std::function<Task<void>(Call&)>;
   Task<void> run(Call& call) {
     running = &call;
+    call_sid = call.sid();
     co_await verbs(call);
     running = nullptr;
     ++scripts_done;
@@ -84,14 +91,14 @@ struct Bench {
   std::vector<std::string> kept(std::string_view kind) {
     std::vector<std::string> details;
     struct Read {
-      static Task<void> all(store::Store& store, std::vector<store::CallEvent>& into) {
-        auto events = co_await store.events("AC1", "CA1");
+      static Task<void> all(store::Store& store, std::string sid, std::vector<store::CallEvent>& into) {
+        auto events = co_await store.events("AC1", std::move(sid));
         if (events) into = std::move(*events);
       }
     };
     std::vector<store::CallEvent> events;
     io::Scope scope(host.loop());
-    scope.spawn(Read::all(store, events));
+    scope.spawn(Read::all(store, call_sid, events));
     for (const store::CallEvent& event : events)
       if (event.kind == kind) details.push_back(event.detail);
     return details;
@@ -105,6 +112,7 @@ struct Bench {
   store::MemoryLiveState live;
   Verbs verbs;
   Call* running = nullptr;
+  std::string call_sid;
   int scripts_done = 0;
   Router router;
 };
@@ -114,7 +122,9 @@ struct Bench {
 struct FakeGateway {
   FakeGateway(Bench& bench, std::string given_name, std::string region, std::string_view address,
               std::vector<std::string> given_features = whole_catalogue)
-      : agent(bench.world, address), name(std::move(given_name)), features(std::move(given_features)) {
+      : agent(bench.world, address, {.require_understood = {"100rel", "timer", "local-bridge"}}),
+        name(std::move(given_name)),
+        features(std::move(given_features)) {
     platform.region.path = std::move(region);
     agent.on_event = [this](sip::DialogId dialog, sip::DialogEvent& event) { hear(dialog, event); };
   }

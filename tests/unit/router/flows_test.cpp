@@ -1,0 +1,339 @@
+#include "unit/router/bench.hpp"
+
+// The flows with real gateways on the other side of the link: what one side says the other understands.
+
+namespace nearend::router::test {
+namespace {
+
+using gateway::test::Region;
+
+gateway::Settings edge(std::string name, std::string region, std::string_view in, std::string_view out) {
+  gateway::Settings settings = gateway::test::two_providers();
+  settings.name = std::move(name);
+  settings.region = std::move(region);
+  settings.providers.resize(2);
+  settings.providers[0].addresses = {*parse_cidr(in)};
+  settings.providers[1].targets = {{.host = std::string(out)}};
+  settings.reanchor = gateway::ReanchorBy::router;
+  return settings;
+}
+
+/// A caller behind eu-gw1 and callees behind eu-gw1 (+4...) and eu-gw2 (+3...); the router is far from both.
+struct Flow : Bench {
+  explicit Flow(Settings settings = defaults(),
+                gateway::Settings first = edge("eu-gw1", "eu/de1", "192.0.2.1/32", "192.0.2.2"),
+                gateway::Settings second = edge("eu-gw2", "eu/ie1", "192.0.2.4/32", "192.0.2.3"))
+      : Bench(std::move(settings)),
+        near(world, "198.51.100.7", std::move(first)),
+        far(world, "198.51.100.8", std::move(second)),
+        caller(world, "192.0.2.1:5060"),
+        near_callee(world, "192.0.2.2:5060"),
+        far_callee(world, "192.0.2.3:5060") {
+    add_gateway("eu-gw1", "eu/de1", "198.51.100.7:5070", {"+4"});
+    add_gateway("eu-gw2", "eu/ie1", "198.51.100.8:5070", {"+3"});
+    policy.topology.rtts = {{"eu/de1", "eu/ie1", 20}};
+    for (Region* region : {&near, &far})
+      region->policy.answer.routers = {{"us-r1", "us/va1", "sip:198.51.100.9:5070;transport=tcp", ""}};
+    request.targets = {{.address = "+353123"}};
+    verbs = [this](Call& call) { return dial(call); };
+  }
+  Task<void> dial(Call& call) {
+    call::DialRequest wanted = request;
+    auto answered = is_answered_first ? co_await call.answer() : Result<void>();
+    if (!answered) co_return;
+    result = co_await call.dial(std::move(wanted));
+    if (result->is_caller_gone || next_text.empty()) co_return;
+    media::PlayRequest play;
+    play.sources.push_back({.kind = media::Source::Kind::speech, .value = next_text});
+    played = co_await call.play(std::move(play));
+  }
+  void call(std::string_view number = "+15550100") {
+    sip::InviteRequest invite;
+    invite.uri = fmt::format("sip:{}@198.51.100.7", number);
+    invite.from = "<sip:+15550199@192.0.2.1>";
+    invite.targets = {{sip::Protocol::udp, near.gateway->outside_addresses().front(), {}, 0}};
+    invite.body = sdp_of("192.0.2.1", 4000);
+    caller_dialog = *caller.stack.invite(std::move(invite));
+    world.run(1s);
+  }
+  void ring(Agent& callee) {
+    REQUIRE(callee.count<sip::event::Invited>() == 1);
+    (void)callee.stack.progress(callee.dialog_of<sip::event::Invited>(), 180);
+    world.run(1s);
+  }
+  void answer(Agent& callee) {
+    const std::string address = callee.endpoint.address.to_string();
+    (void)callee.stack.accept(callee.dialog_of<sip::event::Invited>(), sdp_of(address, 5000));
+    world.run(500ms);
+  }
+  void hang_up(Agent& callee) {
+    callee.stack.end(callee.dialog_of<sip::event::Invited>());
+    world.run(500ms);
+  }
+  void finish() {
+    world.run(40s);
+    CHECK(router.calls() == 0);
+    CHECK(router.is_idle());
+    CHECK(is_clean());
+    CHECK(near.is_clean());
+    CHECK(far.is_clean());
+  }
+  bool any(const Region& region, std::string_view part) const {
+    return std::ranges::any_of(region.media.lines, [&](const std::string& line) { return line.contains(part); });
+  }
+
+  Region near, far;
+  Agent caller, near_callee, far_callee;
+  sip::DialogId caller_dialog = sip::DialogId::none;
+  call::DialRequest request;
+  std::optional<call::DialResult> result;
+  std::optional<call::PlayResult> played;
+  std::string next_text;
+  bool is_answered_first = false;
+};
+
+TEST_CASE("F1: a call to a number of the same gateway collapses there, without media at the router") {
+  Flow flow;
+  flow.request.targets = {{.address = "+4930123"}};
+  flow.call();
+  CHECK(flow.caller.count<sip::event::Accepted>() == 1);
+  flow.ring(flow.near_callee);
+  flow.answer(flow.near_callee);
+  CHECK(flow.any(flow.near, "bridge"));
+  CHECK(flow.media.anchors_made == 0);
+  flow.world.run(7s);
+  flow.hang_up(flow.near_callee);
+  REQUIRE(flow.result);
+  CHECK(flow.result->outcome == call::Outcome::completed);
+  CHECK(flow.result->was_bridged);
+  CHECK(flow.result->duration >= 7s);
+  CHECK(flow.caller.count<sip::event::Ended>() == 1);
+  flow.finish();
+}
+
+TEST_CASE("F1x: across two gateways the armed bridge is open before the router hears of the answer") {
+  Flow flow;
+  flow.call();
+  flow.ring(flow.far_callee);
+  CHECK(flow.any(flow.far, "arm inner"));
+  (void)flow.far_callee.stack.accept(flow.far_callee.dialog_of<sip::event::Invited>(), sdp_of("192.0.2.3", 5000));
+  // Callee to eu-gw2 1 ms; a connection from eu-gw2 to eu-gw1 2 ms, the notice 1 ms. The router is 10 ms away.
+  flow.world.run(5ms);
+  CHECK(flow.any(flow.far, "open"));
+  CHECK(flow.any(flow.near, "connect inner"));
+  flow.world.run(1s);
+  CHECK(flow.kept("bridged").size() == 1);
+  CHECK(flow.media.anchors_made == 0);
+  flow.caller.stack.end(flow.caller_dialog);
+  flow.world.run(1s);
+  CHECK(flow.far_callee.count<sip::event::Ended>() == 1);
+  REQUIRE(flow.result);
+  CHECK(flow.result->is_caller_gone);
+  flow.finish();
+}
+
+TEST_CASE("a caller who is to hear the callee's answer is answered by it") {
+  Flow flow;
+  flow.request.is_answer_on_bridge = true;
+  flow.call();
+  CHECK(flow.caller.count<sip::event::Accepted>() == 0);
+  flow.ring(flow.far_callee);
+  CHECK(flow.caller.last<sip::event::Progress>().status == 180);
+  flow.answer(flow.far_callee);
+  CHECK(flow.caller.count<sip::event::Accepted>() == 1);
+  CHECK(flow.any(flow.near, "connect inner"));
+  flow.hang_up(flow.far_callee);
+  flow.finish();
+}
+
+TEST_CASE("without arming the bridge opens when the router has heard of the answer") {
+  Settings settings = Bench::defaults();
+  settings.is_arming_wanted = false;
+  Flow flow(settings);
+  flow.call();
+  flow.ring(flow.far_callee);
+  (void)flow.far_callee.stack.accept(flow.far_callee.dialog_of<sip::event::Invited>(), sdp_of("192.0.2.3", 5000));
+  flow.world.run(20ms);
+  CHECK_FALSE(flow.any(flow.near, "connect inner"));
+  flow.world.run(2ms);  // Callee to eu-gw2 1 ms, then a round trip to the router.
+  CHECK(flow.any(flow.near, "connect inner"));
+  CHECK(flow.any(flow.far, "connect inner"));
+  flow.world.run(500ms);
+  CHECK(flow.kept("bridged").size() == 1);
+  flow.hang_up(flow.far_callee);
+  flow.finish();
+}
+
+TEST_CASE("F3: when the callee is gone the caller hears the next verb, whoever brings the media back") {
+  for (const auto by : {gateway::ReanchorBy::router, gateway::ReanchorBy::gateway, gateway::ReanchorBy::both}) {
+    for (const bool is_local : {true, false}) {
+      CAPTURE(static_cast<int>(by));
+      CAPTURE(is_local);
+      Settings settings = Bench::defaults();
+      if (!is_local) settings.plan = call::PlanPreference::remote;
+      gateway::Settings first = edge("eu-gw1", "eu/de1", "192.0.2.1/32", "192.0.2.2");
+      first.reanchor = by;
+      Flow flow(settings, first);
+      flow.next_text = "Back again";
+      flow.call();
+      flow.ring(flow.far_callee);
+      flow.answer(flow.far_callee);
+      flow.world.run(2s);
+      flow.hang_up(flow.far_callee);
+      REQUIRE(flow.result);
+      if (is_local) {
+        CHECK(flow.near.media.has("1 play Back again"));
+        CHECK(flow.media.anchors_made == 0);
+      } else {
+        CHECK(flow.media.has("1 play Back again"));
+        CHECK(flow.near.media.lines.back().contains("connect inner"));
+        flow.media.tell(media::AnchorId{1}, media::event::PlayEnded{.job = media::JobId{1}, .error = {}});
+      }
+      if (is_local)
+        flow.near.media.tell(media::AnchorId{1},
+                             media::event::PlayEnded{.job = media::JobId{flow.near.media.jobs_made}, .error = {}});
+      flow.world.run(1s);
+      REQUIRE(flow.played);
+      CHECK_FALSE(flow.played->error);
+      CHECK(flow.caller.count<sip::event::Ended>() == 1);
+      flow.finish();
+    }
+  }
+}
+
+TEST_CASE("F4: a prompt at the router, then a bridge in the region: the media comes home") {
+  Settings settings = Bench::defaults();
+  settings.plan = call::PlanPreference::remote;
+  Flow flow(settings);
+  flow.is_answered_first = true;
+  flow.call();
+  CHECK(flow.media.anchors_made == 1);
+  CHECK(flow.near.media.has("1 connect inner"));
+  flow.ring(flow.far_callee);
+  flow.answer(flow.far_callee);
+  flow.world.run(1s);
+  CHECK(flow.router.anchors() == 0);
+  CHECK(flow.near.media.remotes.back().rtp.address == *parse_ip("198.51.100.8"));
+  flow.hang_up(flow.far_callee);
+  flow.finish();
+}
+
+TEST_CASE("a continuation runs at the gateway and the router does not repeat it") {
+  Flow flow;
+  flow.request.continuation = {.kind = call::Continuation::Kind::play,
+                               .sources = {{.kind = media::Source::Kind::speech, .value = "Thank you"}},
+                               .is_hangup_after = true};
+  flow.call();
+  flow.ring(flow.far_callee);
+  flow.answer(flow.far_callee);
+  flow.hang_up(flow.far_callee);
+  CHECK(flow.near.media.has("1 play Thank you"));
+  flow.world.run(5s);
+  CHECK_FALSE(flow.result);
+  flow.near.media.tell(media::AnchorId{1},
+                       media::event::PlayEnded{.job = media::JobId{flow.near.media.jobs_made}, .error = {}});
+  flow.world.run(1s);
+  REQUIRE(flow.result);
+  CHECK(flow.caller.count<sip::event::Ended>() == 1);
+  flow.finish();
+}
+
+TEST_CASE("F5: the caller's * ends the callee on either path and the document goes on") {
+  for (const auto path : {gateway::StarPath::router, gateway::StarPath::peer_gateway}) {
+    CAPTURE(static_cast<int>(path));
+    gateway::Settings first = edge("eu-gw1", "eu/de1", "192.0.2.1/32", "192.0.2.2");
+    first.star = path;
+    Flow flow(Bench::defaults(), first);
+    flow.request.is_hangup_on_star = true;
+    flow.next_text = "Back again";
+    flow.call();
+    flow.ring(flow.far_callee);
+    flow.answer(flow.far_callee);
+    flow.near.media.tell(media::AnchorId{1}, media::event::Digit{.digit = '*'});
+    flow.world.run(1s);
+    CHECK(flow.far_callee.count<sip::event::Ended>() == 1);
+    CHECK(flow.caller.count<sip::event::Ended>() == 0);
+    REQUIRE(flow.result);
+    CHECK(flow.near.media.has("1 play Back again"));
+    flow.caller.stack.end(flow.caller_dialog);
+    flow.finish();
+  }
+}
+
+TEST_CASE("F6: the caller's silence ends both, the callee's only the callee") {
+  for (const bool is_callers : {true, false}) {
+    CAPTURE(is_callers);
+    Flow flow;
+    flow.next_text = "Your party is gone";
+    flow.call();
+    flow.ring(flow.far_callee);
+    flow.answer(flow.far_callee);
+    Region& region = is_callers ? flow.near : flow.far;
+    region.media.tell(media::AnchorId{1}, media::event::Silent{.since = 60s});
+    flow.world.run(1s);
+    CHECK(flow.far_callee.count<sip::event::Ended>() == 1);
+    CHECK(flow.far_callee.last<sip::event::Ended>().reason.contains("RTP timeout"));
+    CHECK(flow.caller.count<sip::event::Ended>() == (is_callers ? 1 : 0));
+    if (!is_callers) CHECK(flow.near.media.has("1 play Your party is gone"));
+    if (!is_callers) flow.caller.stack.end(flow.caller_dialog);
+    flow.finish();
+  }
+}
+
+TEST_CASE("Reject opens no media on any node of the router, and the caller is refused") {
+  Flow flow;
+  flow.verbs = [](Call& call) -> Task<void> { (void)co_await call.reject("rejected"); };
+  flow.call();
+  CHECK(flow.caller.last<sip::event::Refused>().status == 603);
+  CHECK(flow.media.anchors_made == 0);
+  flow.finish();
+}
+
+TEST_CASE("a busy callee's status reaches the document through both gateways") {
+  Flow flow;
+  flow.next_text = "Busy";
+  flow.call();
+  REQUIRE(flow.far_callee.count<sip::event::Invited>() == 1);
+  (void)flow.far_callee.stack.refuse(flow.far_callee.dialog_of<sip::event::Invited>(), 486);
+  flow.world.run(1s);
+  REQUIRE(flow.result);
+  CHECK(flow.result->outcome == call::Outcome::busy);
+  CHECK(flow.near.media.has("1 play Busy"));
+  flow.caller.stack.end(flow.caller_dialog);
+  flow.finish();
+}
+
+TEST_CASE("providers that allow it exchange media directly") {
+  Settings settings = Bench::defaults();
+  settings.is_direct_wanted = true;
+  auto first = edge("eu-gw1", "eu/de1", "192.0.2.1/32", "192.0.2.2"),
+       second = edge("eu-gw2", "eu/ie1", "192.0.2.4/32", "192.0.2.3");
+  for (gateway::Settings* gateway : {&first, &second}) {
+    gateway->features.emplace_back("direct");
+    for (gateway::Provider& provider : gateway->providers) provider.can_direct = true;
+  }
+  Flow flow(settings, first, second);
+  for (policy::GatewayEntry& entry : flow.policy.topology.gateways) entry.features.emplace_back("direct");
+  for (Agent* phone : {&flow.caller, &flow.far_callee}) {
+    phone->on_event = [phone](sip::DialogId, sip::DialogEvent& event) {
+      const auto* requested = std::get_if<sip::event::Requested>(&event);
+      if (requested == nullptr) return;
+      const bool is_caller = phone->endpoint.address == *parse_ip("192.0.2.1");
+      (void)phone->stack.respond(requested->transaction, 200,
+                                 sdp_of(phone->endpoint.address.to_string(), is_caller ? 4000 : 5000));
+    };
+  }
+  flow.call();
+  flow.ring(flow.far_callee);
+  flow.answer(flow.far_callee);
+  flow.world.run(1s);
+  REQUIRE(flow.kept("direct").size() == 1);
+  CHECK(flow.kept("direct")[0].contains("true"));
+  CHECK(flow.far_callee.last<sip::event::Requested>().body.content.contains("c=IN IP4 192.0.2.1"));
+  CHECK(flow.caller.last<sip::event::Requested>().body.content.contains("c=IN IP4 192.0.2.3"));
+  flow.hang_up(flow.far_callee);
+  flow.finish();
+}
+
+}  // namespace
+}  // namespace nearend::router::test
