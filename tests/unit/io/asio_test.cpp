@@ -48,14 +48,15 @@ struct End {
 
 TEST_CASE("timers of the loop fire in order and a cancelled one does not") {
   AsioLoop loop;
+  const Instant begun = loop.now();
   std::string order;
-  loop.start_timer(loop.now() + 3ms, [&] {
+  loop.start_timer(begun + 3ms, [&] {
     order += "c";
     loop.stop();
   });
-  loop.start_timer(loop.now() + 1ms, [&] { order += "a"; });
-  loop.start_timer(loop.now() + 2ms, [&] { order += "b"; });
-  const TimerId doomed = loop.start_timer(loop.now(), [&] { order += "x"; });
+  loop.start_timer(begun + 1ms, [&] { order += "a"; });
+  loop.start_timer(begun + 2ms, [&] { order += "b"; });
+  const TimerId doomed = loop.start_timer(begun, [&] { order += "x"; });
   loop.cancel_timer(doomed);
   loop.run();
   CHECK(order == "abc");
