@@ -13,9 +13,7 @@ Result<store::CallEvent> parse_event(const json::value& value) {
   const json::object* object = value.if_object();
   if (!object) return fail(Error::Kind::malformed, "not an object");
   store::CallEvent event;
-  const std::pair<std::string_view, std::string*> required[] = {
-      {"id", &event.id}, {"call_sid", &event.call_sid}, {"account_sid", &event.account_sid}, {"kind", &event.kind}};
-  for (const auto& [name, field] : required) {
+  for (const auto& [name, field] : {std::pair("id", &event.id), std::pair("kind", &event.kind)}) {
     auto text = json_string(*object, name);
     if (!text) return pass(text);
     if (text->empty() || text->size() > field_max)
@@ -25,6 +23,8 @@ Result<store::CallEvent> parse_event(const json::value& value) {
   auto at = json_integer(*object, "at_ms");
   if (!at) return pass(at);
   event.at_ms = *at;
+  event.call_sid = json_string_or(*object, "call_sid", "").substr(0, field_max);
+  event.account_sid = json_string_or(*object, "account_sid", "").substr(0, field_max);
   event.leg = json_string_or(*object, "leg", "").substr(0, field_max);
   event.gateway = json_string_or(*object, "gateway", "").substr(0, field_max);
   const json::value* detail = object->if_contains("detail");
@@ -39,20 +39,22 @@ json::object detail_of(const store::CallEvent& event) {
 
 }  // namespace
 
-Result<std::vector<store::CallEvent>> parse_events(std::string_view body) {
+Result<Intake> parse_events(std::string_view body) {
   auto parsed = parse_json(body);
   if (!parsed) return pass(parsed);
   if (!parsed->is_array()) return fail(Error::Kind::malformed, "the body must be an array of events");
   const json::array& array = parsed->get_array();
   if (array.size() > events_max)
     return fail(Error::Kind::invalid, "{} events in one request, {} at most", array.size(), events_max);
-  std::vector<store::CallEvent> events;
+  Intake intake;
   for (size_t i = 0; i < array.size(); ++i) {
     auto event = parse_event(array[i]);
-    if (!event) return fail(event.error().kind, "event {}: {}", i, event.error().text);
-    events.push_back(std::move(*event));
+    if (event)
+      intake.events.push_back(std::move(*event));
+    else
+      intake.refused.push_back(fmt::format("event {}: {}", i, event.error().text));
   }
-  return events;
+  return intake;
 }
 
 std::optional<store::Call> forwarded_call(const std::vector<store::CallEvent>& events) {

@@ -9,6 +9,7 @@
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
+#include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::api {
@@ -97,24 +98,27 @@ Task<http::Response> RestApi::handle(http::ServerRequest request) {
 
 Task<http::Response> RestApi::take_events(http::ServerRequest request) {
   static telemetry::Counter& taken = telemetry::counter("nearend_call_events", "result=\"new\"");
+  static telemetry::Counter& refused = telemetry::counter("nearend_call_events", "result=\"refused\"");
   static telemetry::Counter& repeated = telemetry::counter("nearend_call_events", "result=\"repeated\"");
   const auto signature = http::find_header(request.headers, http::peer_signature_header);
   const bool is_peer =
       !settings_.peer_key.empty() && http::check_peer_signature(settings_.peer_key, signature, request.method,
                                                                 request.target, request.body, loop_.wall_ms() / 1000);
   if (!is_peer) co_return error_reply(403, 20403, "The Platform-Signature is missing or wrong");
-  auto events = parse_events(request.body);
-  if (!events) co_return error_reply(400, 20001, events.error().text);
+  auto intake = parse_events(request.body);
+  if (!intake) co_return error_reply(400, 20001, intake.error().text);
+  for (const std::string& reason : intake->refused) telemetry::warn("call-event-refused", {{"reason", reason}});
+  refused.add(intake->refused.size());
   std::set<std::pair<std::string, std::string>> calls;
-  for (const store::CallEvent& event : *events) calls.emplace(event.account_sid, event.call_sid);
-  const size_t sent = events->size();
-  const auto fresh = co_await store_.put_events(std::move(*events));
+  for (const store::CallEvent& event : intake->events) calls.emplace(event.account_sid, event.call_sid);
+  const size_t sent = intake->events.size();
+  const auto fresh = co_await store_.put_events(std::move(intake->events));
   if (!fresh) co_return unavailable(fresh.error());
   taken.add(*fresh);
   repeated.add(sent - *fresh);
   if (*fresh > 0)
     for (const auto& [account_sid, call_sid] : calls) co_await keep_forwarded_call(account_sid, call_sid);
-  co_return json_reply(200, json::object{{"events", sent}, {"new", *fresh}});
+  co_return json_reply(200, json::object{{"events", sent}, {"new", *fresh}, {"refused", intake->refused.size()}});
 }
 
 Task<void> RestApi::keep_forwarded_call(std::string account_sid, std::string call_sid) {
