@@ -32,6 +32,13 @@ void Call::run(Script script, std::function<void(const std::string&)> on_finishe
   scope_.spawn(run_script(std::move(script)));
 }
 
+void Call::keep_recording(store::Recording recording) {
+  services_.writes.spawn([](store::Store& store, store::Recording row) -> Task<void> {
+    auto written = co_await store.put_recording(std::move(row));
+    if (!written) telemetry::warn("recording not written", {{"reason", written.error().text}});
+  }(services_.store, std::move(recording)));
+}
+
 Task<void> Call::run_script(Script script) {
   co_await script(*this);
   if (!caller_.leg().is_over()) caller_.leg().end();

@@ -56,6 +56,8 @@ class Call final : public call::Control {
   std::chrono::seconds duration() const;
   /// The media that the document needs, once it is known: a call that needs none is answered without any.
   void set_prompts_expected(bool are_expected) { are_prompts_expected_ = are_expected; }
+  /// Writes the row by which a recording of this call is found again.
+  void keep_recording(store::Recording recording);
   /// Legs whose gateway no longer answers, for so long.
   void on_gateway_silent(const std::string& gateway_uri, milliseconds since);
   /// Link addresses of the gateways that have a leg of this call.

@@ -29,6 +29,16 @@ Task<void> ScriptHost::run(Call& call) {
     return screen(call, callee, std::move(target));
   };
   script::Settings settings{.public_url = settings_.public_url, .steps_max = settings_.steps_max};
+  settings.on_recording = [&call](const call::CallFacts& facts, const script::RecordingFacts& recording) {
+    call.keep_recording({.sid = recording.sid,
+                         .call_sid = facts.call_sid,
+                         .account_sid = facts.account_sid,
+                         .source = recording.source,
+                         .status = recording.status,
+                         .created_ms = recording.started_ms,
+                         .duration_s = recording.duration.count(),
+                         .channels = recording.channels});
+  };
   script::Interpreter interpreter(loop_, client_, callbacks_, std::move(settings), call, std::move(binding));
   interpreter.set_document_handler([&call](const script::Document&, const script::MediaNeed& need) {
     // Only a first verb that plays is worth opening media for with the answer.
