@@ -1,5 +1,6 @@
 #include "script/audio.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.hpp"
@@ -15,12 +16,42 @@ using media::Source;
 constexpr size_t sources_max = 1000;
 constexpr uint32_t loop_max = 1000;
 constexpr uint32_t pause_max_s = 14400;
+constexpr size_t language_max = 35;
+constexpr std::array<std::string_view, 3> voices{"man", "woman", "alice"};
 constexpr std::array<std::string_view, 3> say_attributes{"voice", "language", "loop"};
 constexpr std::array<std::string_view, 2> play_attributes{"loop", "digits"};
 constexpr std::array<std::string_view, 1> pause_attributes{"length"};
 
 uint32_t loop_of(const markup::Element& element, Notes& notes) {
   return std::min(attribute_number(element, "loop", 1, {}, notes), loop_max);
+}
+
+bool is_language(std::string_view text) {
+  const auto is_tag_character = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return text.size() >= 2 && text.size() <= language_max && std::ranges::all_of(text, is_tag_character);
+}
+
+/// A speech source without its text.
+Source voice_of(const markup::Element& say, Notes& notes) {
+  Source voice{.kind = Source::Kind::speech};
+  if (std::string name = attribute_text(say, "voice"); !name.empty()) {
+    if (std::ranges::find(voices, name) == voices.end())
+      notes.warn_once(
+          "voice " + name, say, code::schema,
+          fmt::format("voice '{}' of <Say> is not there: the language's own voice is used", name.substr(0, 64)));
+    voice.voice = std::move(name);
+  }
+  if (std::string language = attribute_text(say, "language"); !language.empty()) {
+    if (is_language(language))
+      voice.language = std::move(language);
+    else
+      notes.warn(say, code::schema,
+                 fmt::format("language of <Say> is '{}' but must be a language tag like en-US; en-US is used",
+                             language.substr(0, 64)));
+  }
+  return voice;
 }
 
 /// `loop` rounds of the sources; 0 is until hang-up or 1000 rounds. A single source carries the count itself.
@@ -46,9 +77,7 @@ bool is_audio(const markup::Element& element) {
 
 std::vector<Source> say_sources(const markup::Element& say, Notes& notes) {
   check_attributes(say, say_attributes, {}, notes);
-  Source voice{.kind = Source::Kind::speech};
-  if (const std::string name = attribute_text(say, "voice"); !name.empty()) voice.voice = name;
-  if (const std::string name = attribute_text(say, "language"); !name.empty()) voice.language = name;
+  const Source voice = voice_of(say, notes);
   const uint32_t loop = loop_of(say, notes);
   std::vector<Source> sources = spoken_sources(say, voice, notes);
   if (sources.empty()) notes.warn(say, code::schema, "<Say> has no text and is skipped");

@@ -28,6 +28,10 @@ TEST_CASE("each wrong value, unknown attribute and misplaced element is a precis
       {"<Say>x<break time='1h'/></Say>", "time of <break> is '1h' but must be like 2s or 300ms; 500ms is used"},
       {"<Say>x<break strength='huge'/></Say>", "strength of <break> is 'huge'"},
       {"<Say><say-as interpret-as='date'>1</say-as></Say>", "interpret-as 'date' of <say-as> is not supported yet"},
+      {"<Say voice='Polly.Joanna'>x</Say>",
+       "voice 'Polly.Joanna' of <Say> is not there: the language's own voice is used"},
+      {"<Say language='en_US!'>x</Say>",
+       "language of <Say> is 'en_US!' but must be a language tag like en-US; en-US is used"},
       // Play
       {"<Play loop='1.5'>a.wav</Play>", "loop of <Play> is '1.5'"},
       {"<Play/>", "<Play> has neither a URL nor digits and is skipped"},
