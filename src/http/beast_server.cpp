@@ -31,7 +31,7 @@ constexpr std::chrono::seconds idle_deadline{60};
 struct Peer {
   enum class Wake { bytes, drained, closed };
   Peer(io::Loop& loop, std::unique_ptr<io::Stream> accepted)
-      : stream(std::move(accepted)), wakes(loop), endpoint(stream->peer()) {
+      : stream(std::move(accepted)), wakes(loop), endpoint(stream->peer()), names(stream->peer_names()) {
     stream->set_handlers({.on_data = [this](std::string_view data) { take(data); },
                           .on_close = [this](const Error&) { end(); },
                           .on_drained = [this] { drained(); }});
@@ -55,6 +55,7 @@ struct Peer {
   std::unique_ptr<io::Stream> stream;
   io::Mailbox<Wake> wakes;
   Endpoint endpoint;
+  std::vector<std::string> names;
   std::string buffer;
   bool is_closed = false;
   bool is_drained = true;
@@ -113,13 +114,14 @@ struct Received {
   int failure = 0;  ///< Status to answer before closing; 0: close silently.
 };
 
-Received to_request(Parser& parser, const Endpoint& endpoint) {
+Received to_request(Parser& parser, const Peer& peer) {
   Received received{.is_kept = parser.keep_alive()};
   auto message = parser.release();
   ServerRequest request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
-  request.peer = endpoint;
+  request.peer = peer.endpoint;
+  request.peer_names = peer.names;
   for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
   request.body = std::move(message.body());
   const std::string_view target = request.target;
@@ -146,7 +148,7 @@ Task<Received> receive(io::Loop& loop, Peer& peer) {
     boost::system::error_code code;
     if (parse_more(parser, peer.buffer, code)) {
       if (code) co_return Received{.failure = status_of(code)};
-      co_return to_request(parser, peer.endpoint);
+      co_return to_request(parser, peer);
     }
     if (parser.is_header_done() && !is_continue_sent &&
         equal_ignoring_case(parser.get()[beast::field::expect], "100-continue")) {

@@ -11,7 +11,9 @@
 namespace nearend::http {
 
 struct CurlSettings {
-  std::string ca_file;  ///< PEM of accepted roots; empty: the system's.
+  std::string ca_file;           ///< PEM of accepted roots; empty: the system's.
+  std::string certificate_file;  ///< PEM chain, shown to servers that ask for one; with key_file.
+  std::string key_file;
   std::string user_agent = "nearend";
   size_t pools_max = 1000;  ///< Idle pools above it are closed, the longest unused first.
   size_t connections_per_host_max = 64;

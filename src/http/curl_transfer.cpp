@@ -48,6 +48,10 @@ void CurlTransfer::set_options(const CurlSettings& settings) {
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(request_.total_timeout.count()));
   set(CURLOPT_MAXAGE_CONN, static_cast<long>(settings.idle_max.count()));
   if (!settings.ca_file.empty()) set(CURLOPT_CAINFO, settings.ca_file.c_str());
+  if (!settings.certificate_file.empty()) {
+    set(CURLOPT_SSLCERT, settings.certificate_file.c_str());
+    set(CURLOPT_SSLKEY, settings.key_file.c_str());
+  }
   set(CURLOPT_HEADERFUNCTION, &CurlTransfer::on_header);
   set(CURLOPT_HEADERDATA, this);
   set(CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);

@@ -62,6 +62,7 @@ struct ServerRequest {
   Headers headers;
   std::string body;
   Endpoint peer;
+  std::vector<std::string> peer_names;  ///< Of the client's verified certificate (mutual TLS), otherwise empty.
 };
 
 /// Answers one request; runs on the server's loop and may wait.

@@ -81,12 +81,12 @@ void Network::send(HostId from_host, const Endpoint& from, const Endpoint& to, i
                   .bytes = bytes,
                   .is_lost = !to_host};
   Fate fate;
+  if (to_host && fault_) fate = fault_(seen);
   if (to_host) {
     Path& path = paths_.path(from_host, *to_host);
     ++path.counts.packets;
     path.counts.bytes += bytes.size();
     if (looks_like_rtp(bytes)) ++path.counts.rtp_packets;
-    if (fault_) fate = fault_(seen);
     seen.is_lost = fate.is_lost || path.is_cut || random_.chance(path.quality.loss);
     if (seen.is_lost) ++path.counts.lost;
     if (!seen.is_lost) {

@@ -256,23 +256,35 @@ TEST_CASE("a line end in a response header never reaches the wire") {
   CHECK(find_header(response->headers, "X-Good") == "c");
 }
 
-TEST_CASE("https: the server's certificate is checked") {
+TEST_CASE("https: the server's certificate is checked, and a client may show one of its own") {
   test::TestAuthority authority;
   authority.issue("app.example");
+  authority.issue("gateway.example");
   Web web;
-  BeastServers secure(web.world.loop, web.world.net,
-                      io::TlsSettings{.certificate_file = authority.certificate_file("app.example"),
-                                      .key_file = authority.key_file("app.example")});
-  auto server = secure.serve(loopback, describe);
+  const io::TlsSettings tls{.certificate_file = authority.certificate_file("app.example"),
+                            .key_file = authority.key_file("app.example"),
+                            .trust_file = authority.authority_file(),
+                            .is_peer_required = true};
+  BeastServers secure(web.world.loop, web.world.net, tls);
+  auto server = secure.serve(loopback, [](ServerRequest request) {
+    return answer({200, {}, request.peer_names.empty() ? "nobody" : request.peer_names.front()});
+  });
   REQUIRE(server);
   const std::string url = fmt::format("https://app.example:{}/x", (*server)->local().port);
-  CHECK(web.send({.url = url}).error().kind == Error::Kind::unavailable);
-  CurlClient trusting(web.world.loop, web.world.dns, {.ca_file = authority.authority_file()});
-  Outcome outcome;
-  io::Scope scope(web.world.loop);
-  scope.spawn(run(trusting, {.url = url}, web.world.loop, outcome));
-  web.world.loop.run_for(10s);
-  REQUIRE(outcome);
-  REQUIRE(*outcome);
-  CHECK((*outcome)->body == "GET /x  ");
+  const auto ask = [&](CurlSettings settings) {
+    CurlClient client(web.world.loop, web.world.dns, std::move(settings));
+    Outcome outcome;
+    io::Scope scope(web.world.loop);
+    scope.spawn(run(client, {.url = url}, web.world.loop, outcome));
+    web.world.loop.run_for(10s);
+    REQUIRE(outcome);
+    return std::move(*outcome);
+  };
+  CHECK(ask({}).error().kind == Error::Kind::unavailable);
+  CHECK_FALSE(ask({.ca_file = authority.authority_file()}));
+  const auto named = ask({.ca_file = authority.authority_file(),
+                          .certificate_file = authority.certificate_file("gateway.example"),
+                          .key_file = authority.key_file("gateway.example")});
+  if (!named) FAIL(named.error().text);
+  CHECK(named->body == "gateway.example");
 }
