@@ -113,7 +113,6 @@ void Stack::Core::try_next_target(Dialog& dialog, int status, std::string_view w
   OutgoingInvite& out = *dialog.outgoing;
   while (out.target_next < out.request.targets.size()) {
     out.target = out.request.targets[out.target_next++];
-    out.is_datagram_forced = false;
     if (send_invite(dialog, out.target)) return;
   }
   fail_outgoing(dialog, status, std::string(why), nullptr);
@@ -122,7 +121,7 @@ void Stack::Core::try_next_target(Dialog& dialog, int status, std::string_view w
 bool Stack::Core::send_invite(Dialog& dialog, const Target& target) {
   OutgoingInvite& out = *dialog.outgoing;
   const InviteRequest& wanted = out.request;
-  const auto flow = transport_.open(target, out.is_datagram_forced ? 0 : size_estimate(wanted));
+  const auto flow = open(target, size_estimate(wanted));
   if (!flow) return false;
   if (dialog.local_cseq == 0) dialog.local_cseq = 1;
   auto request = compose(dialog.path, Method::invite, dialog.local_cseq, *flow, wanted.body, wanted.headers);
@@ -160,12 +159,6 @@ void Stack::Core::on_invite_send_failed(Dialog& dialog, SendFailure failure) {
   OutgoingInvite& out = *dialog.outgoing;
   out.failover.stop();
   if (out.is_cancelled) return fail_outgoing(dialog, out.is_late ? 408 : 487, "cancelled", nullptr);
-  const ClientTransaction* failed = transactions_.client(out.transaction);
-  const bool was_switched = failed && out.target.protocol == Protocol::udp && failed->flow().protocol == Protocol::tcp;
-  if (was_switched && failure == SendFailure::transport) {
-    out.is_datagram_forced = true;
-    if (send_invite(dialog, out.target)) return;
-  }
   resting_.rest(out.target);
   const bool is_timeout = failure == SendFailure::timeout;
   try_next_target(dialog, is_timeout ? 408 : 503, is_timeout ? "no response" : "transport failed");

@@ -145,8 +145,8 @@ void Stack::Core::on_response(ClientTransaction& transaction, const Message& res
 }
 
 void Stack::Core::on_send_failed(ClientTransaction& transaction, SendFailure failure) {
+  if (failure == SendFailure::transport && resend_as_datagram(transaction)) return;
   const Purpose purpose = transaction.purpose;
-  const Message none;
   if (purpose.kind == Kind::outside) {
     auto found = outside_.find(purpose.owner);
     if (found == outside_.end()) return;
@@ -163,7 +163,9 @@ void Stack::Core::on_send_failed(ClientTransaction& transaction, SendFailure fai
       return;
     case Kind::reinvite:
     case Kind::change:
-      return finish_change(*dialog, status, none, true);
+      if (dialog->changes && dialog->changes->transaction == transaction.number())
+        finish_change(*dialog, status, Message{}, true);
+      return;
     case Kind::bye:
       return retire(*dialog, false);
     case Kind::request:
@@ -173,6 +175,27 @@ void Stack::Core::on_send_failed(ClientTransaction& transaction, SendFailure fai
     default:
       return;
   }
+}
+
+bool Stack::Core::resend_as_datagram(ClientTransaction& transaction) {
+  constexpr std::chrono::minutes kStreamRest{10};
+  if (!transaction.flow().is_for_size || transaction.request().empty()) return false;
+  const Endpoint& peer = transaction.flow().peer;
+  resting_.rest({Protocol::tcp, peer, {}, 0}, kStreamRest);
+  const auto flow = transport_.open({Protocol::udp, peer, {}, 0}, 0);
+  if (!flow) return false;
+  Message request = std::move(transaction.request());
+  request.remove_first_value(HeaderId::via);
+  if (request.header(HeaderId::contact) == contact(transaction.flow()))
+    (void)request.set(HeaderId::contact, contact(*flow));
+  const auto sent = transactions_.send(std::move(request), *flow, transaction.purpose, 64 * settings_.t1);
+  if (!sent) return false;
+  Dialog* dialog = dialogs_.find(transaction.purpose.owner);
+  if (!dialog || transaction.purpose.kind == Kind::outside) return true;
+  for (uint64_t* current : {dialog->outgoing ? &dialog->outgoing->transaction : nullptr,
+                            dialog->changes ? &dialog->changes->transaction : nullptr})
+    if (current && *current == transaction.number()) *current = (*sent)->number();
+  return true;
 }
 
 void Stack::Core::on_server_done(ServerTransaction& transaction) {

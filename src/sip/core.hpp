@@ -98,6 +98,10 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   /// The dialog is over: everything it holds goes now, its name when the listener has heard Released.
   void retire(Dialog& dialog, bool is_answered);
   void drop_pending(Dialog& dialog);
+  /// Transport::open, but peers that refused TCP get large messages as datagrams, too.
+  Result<Flow> open(const Target& target, size_t size);
+  /// A request that went by TCP for its size, where TCP is refused, once more (RFC 3261 18.1.1). False: it has failed.
+  bool resend_as_datagram(ClientTransaction& transaction);
   Result<Flow> route(const DialogPath& path, const Flow& last, size_t size);
   Result<Message> compose(const DialogPath& path, Method method, uint32_t cseq, const Flow& flow, const Body& body,
                           const ExtraHeaders& headers);

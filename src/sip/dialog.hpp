@@ -68,8 +68,7 @@ struct OutgoingInvite {
   Target target;  ///< The one being tried.
   uint64_t transaction = 0;
   bool is_cancelled = false;
-  bool is_late = false;             ///< Cancelled because nobody answered in time.
-  bool is_datagram_forced = false;  ///< TCP was tried for its size and refused (RFC 3261 18.1.1).
+  bool is_late = false;  ///< Cancelled because nobody answered in time.
   std::string cancel_reason;
   uint32_t session_expires = 0;
   uint32_t min_se = 0;

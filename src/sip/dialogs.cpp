@@ -108,7 +108,12 @@ Result<Flow> Stack::Core::route(const DialogPath& path, const Flow& last, size_t
   else if (transport.empty() && is_same_host)
     target.protocol = last.protocol;
   target.address.port = hop->uri.port.value_or(target.protocol == Protocol::tls ? 5061 : 5060);
-  return transport_.open(target, size);
+  return open(target, size);
+}
+
+Result<Flow> Stack::Core::open(const Target& target, size_t size) {
+  const bool is_stream_resting = resting_.is_resting({Protocol::tcp, target.address, {}, 0});
+  return transport_.open(target, is_stream_resting ? 0 : size);
 }
 
 std::string Stack::Core::contact(const Flow& flow) const {

@@ -68,7 +68,7 @@ void Stack::Core::try_next_target(uint64_t number, int status) {
 }
 
 bool Stack::Core::send_outside(uint64_t number, Outside& outside) {
-  const auto flow = transport_.open(outside.target, outside.body.content.size() + 500);
+  const auto flow = open(outside.target, outside.body.content.size() + 500);
   if (!flow) return false;
   DialogPath path;
   path.call_id = outside.call_id;

@@ -212,7 +212,11 @@ void Transport::Impl::send(const Flow& flow, std::string message) {
 Result<Flow> Transport::Impl::open(const Target& target, size_t message_size) {
   const auto family = target.address.address.family();
   if (target.protocol != Protocol::udp) return connect(target.protocol, target);
-  if (message_size > kDatagramMax && find_port(0, Protocol::tcp, family)) return connect(Protocol::tcp, target);
+  if (message_size > kDatagramMax && find_port(0, Protocol::tcp, family)) {
+    auto flow = connect(Protocol::tcp, target);
+    if (flow) flow->is_for_size = true;
+    return flow;
+  }
   const Port* port = find_port(target.listener, Protocol::udp, family);
   if (!port) port = find_port(0, Protocol::udp, family);
   if (!port) return fail(Error::Kind::unavailable, "no UDP listener to reach {} from", target.address.to_string());

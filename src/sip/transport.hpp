@@ -26,8 +26,9 @@ struct Flow {
   Protocol protocol = Protocol::udp;
   Endpoint peer;
   Endpoint local;
-  uint64_t connection = 0;  ///< TCP and TLS: which connection; 0 for UDP.
-  uint32_t listener = 0;    ///< Which of Transport::listen's listeners (its tag).
+  uint64_t connection = 0;   ///< TCP and TLS: which connection; 0 for UDP.
+  uint32_t listener = 0;     ///< Which of Transport::listen's listeners (its tag).
+  bool is_for_size = false;  ///< From open(): a connection only because the message is too large for a datagram.
 };
 
 /// One place to send a request to: the outcome of RFC 3263 for a URI.

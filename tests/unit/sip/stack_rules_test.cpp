@@ -294,3 +294,22 @@ TEST_CASE("a request outside dialogs is answered by its listener, and fails over
   CHECK(statuses == std::vector{200, 200});
   CHECK_FALSE(ann.stack.send_request(Method::options, "sip:a name", "sip:ann@192.0.2.1", {}, {}, {}, note));
 }
+
+TEST_CASE("a re-INVITE too large for a datagram reaches a peer that has no TCP") {
+  World world;
+  Agent ann(world, "192.0.2.1:5060");
+  RawPeer bob(world, "192.0.2.9:5060");
+  const auto call = *ann.stack.invite(ann.to({at("192.0.2.9:5060")}));
+  world.run(50ms);
+  bob.answer("INVITE", 200, "t", {}, "v=0\r\n");
+  world.run(50ms);
+  REQUIRE(ann.stack.reinvite(call, sdp("v=0\r\n" + std::string(1500, 'x'))));
+  world.run(100ms);
+  REQUIRE(bob.count("INVITE") == 2);
+  CHECK(bob.last_message("INVITE").top_via()->transport == "UDP");
+  CHECK(bob.last_message("INVITE").contact()->uri.transport().empty());
+  bob.answer("INVITE", 200, {}, {}, "v=0\r\n");
+  world.run(100ms);
+  CHECK(ann.count<event::Accepted>() == 2);
+  CHECK(bob.count("ACK") == 2);
+}
