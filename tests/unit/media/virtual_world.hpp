@@ -132,6 +132,8 @@ class Phone {
     is_talking = true;
     if (!timer_.is_running()) step();
   }
+  /// Where send() goes, without talking.
+  void aim(const Endpoint& to) { to_ = to; }
   void send(rtp::Packet packet) {
     packet.ssrc = ssrc_;
     std::array<uint8_t, 1500> buffer;
