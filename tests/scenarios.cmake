@@ -1,0 +1,19 @@
+# Tests that run the real program: other people's SIP stacks on loopback, the lab in network namespaces, the tree's rules.
+# Exit code 77 is a skip, which ctest prints.
+function(nearend_program_test name timeout)
+  add_test(NAME ${name} COMMAND ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ON)
+endfunction()
+
+foreach(peer sipp_forward kamailio_carrier)
+  nearend_program_test(interop.${peer} 180 ${CMAKE_CURRENT_SOURCE_DIR}/interop/${peer}.sh $<TARGET_FILE:nearend>
+                       ${CMAKE_BINARY_DIR}/interop/${peer})
+endforeach()
+
+# Timing bounds are judged by `nearend lab flows`; here each is widened, because a debug or sanitizer build on a busy
+# machine is no measure.
+nearend_program_test(lab.flows 1500 $<TARGET_FILE:nearend> lab flows --rtt 100 --margin 400 --out ${CMAKE_BINARY_DIR}/lab)
+
+add_test(NAME tree.rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/tidy.py --layers)
+add_test(NAME tree.configuration COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:nearend>
+         -DPAGE=${CMAKE_SOURCE_DIR}/docs/configuration.md -P ${CMAKE_CURRENT_SOURCE_DIR}/same_page.cmake)
