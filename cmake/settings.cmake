@@ -9,6 +9,9 @@ add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Werror=return
                     -fstack-protector-strong -fcf-protection)
 add_link_options(-fuse-ld=lld -Wl,-z,relro,-z,now -pie)
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -gline-tables-only")
+if(NEAREND_SANITIZE)
+  set(CMAKE_CXX_FLAGS_DEBUG "-O1 -gline-tables-only")
+endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gline-tables-only -DNDEBUG")
 
 if(NEAREND_SANITIZE)
