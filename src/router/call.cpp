@@ -6,6 +6,7 @@
 #include "base/ids.hpp"
 #include "router/verbs.hpp"
 #include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
 
 namespace nearend::router {
 
@@ -183,6 +184,7 @@ void Call::note(int code, std::string text) {
 void Call::note_plan(const call::Step& step, const call::Decision& decision) {
   json::array legs;
   for (const call::LegPlace& leg : step.legs) legs.push_back({{"gateway", leg.gateway}, {"region", leg.region}});
+  telemetry::counter("nearend_router_plans_total", fmt::format("plan=\"{}\"", to_string(decision.plan))).add();
   telemetry::info("plan", {{"call", sid()}, {"plan", to_string(decision.plan)}, {"reason", decision.reason}});
   note_event("plan", {{"verb", step.verb},
                       {"plan", to_string(decision.plan)},

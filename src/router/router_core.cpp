@@ -29,6 +29,18 @@ std::string party_name(std::string_view user, std::string_view host) {
   return fmt::format("sip:{}@{}", user, host);
 }
 
+/// Headers of the caller's own, as webhook parameters (twiml.md 3.1).
+std::vector<std::pair<std::string, std::string>> own_headers(const sip::Message& invite) {
+  constexpr size_t headers_max = 32;
+  std::vector<std::pair<std::string, std::string>> more;
+  for (size_t i = 0; i < invite.field_count() && more.size() < headers_max; ++i) {
+    const sip::Message::Field field = invite.field(i);
+    if (field.name.starts_with("X-") || field.name.starts_with("x-"))
+      more.emplace_back(fmt::format("SipHeader_{}", field.name), std::string(field.value));
+  }
+  return more;
+}
+
 }  // namespace
 
 Router::Core::Core(Settings given, io::World given_world, http::Client& http, http::ServerFactory& given_servers,
@@ -167,6 +179,7 @@ void Router::Core::invite(sip::DialogId dialog, sip::event::Invited& invited) {
   auto from = invited.request.from();
   if (!uri || !from) return refuse(400, "From or Request-URI");
   Arrival arrival{.from_user = from->uri.user, .from_host = from->uri.host, .display = from->display, .to = uri->user};
+  arrival.more = own_headers(invited.request);
   arrival.leg = std::make_unique<LinkLeg>(wire, dialog, *headers, invited.request);
   scope_.spawn(take(std::move(arrival)));
 }
@@ -189,7 +202,8 @@ Task<void> Router::Core::take(Arrival arrival) {
                  .account_sid = start.number.account_sid,
                  .from = party_name(arrival.from_user, arrival.from_host),
                  .to = party_name(arrival.to, settings.name),
-                 .caller_name = arrival.display};
+                 .caller_name = arrival.display,
+                 .more = std::move(arrival.more)};
   auto call = std::make_unique<Call>(services, std::move(start), std::move(arrival.leg));
   Call& running = *calls.emplace(about.call_sid, std::move(call)).first->second;
   calls_total_.add();

@@ -51,6 +51,7 @@ class Router::Core final : public sip::Stack::Listener {
   struct Arrival {
     std::unique_ptr<LinkLeg> leg;
     std::string from_user, from_host, display, to;
+    std::vector<std::pair<std::string, std::string>> more;  ///< SipHeader_X-...
   };
   void invite(sip::DialogId dialog, sip::event::Invited& invited);
   Task<void> take(Arrival arrival);

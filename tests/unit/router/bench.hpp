@@ -56,11 +56,12 @@ struct Bench {
         {.number = "+15550100", .sid = "PN1", .account_sid = "AC1", .voice_url = "http://app.example/voice"}};
     return settings;
   }
-  explicit Bench(Settings settings = defaults())
+  /// Without verbs of its own a call runs the document of its number.
+  explicit Bench(Settings settings = defaults(), bool has_verbs = true)
       : host(far_away(world)),
         media(host.loop(), host.address()),
         router(settings, host.world(), host.http_client(), host.http_servers(), media, policy, store, live) {
-    router.set_script([this](Call& call) { return run(call); });
+    if (has_verbs) router.set_script([this](Call& call) { return run(call); });
     REQUIRE(router.start());
   }
   /// The router is in a region of its own, `across` from the gateways and back.

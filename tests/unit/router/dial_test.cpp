@@ -356,5 +356,22 @@ TEST_CASE("a talk is recorded where the bridge is") {
   CHECK(bench.result->recording_sid == "RE1");
 }
 
+TEST_CASE("when gateway and router both ask for the caller's media, it ends at the router, once") {
+  Settings settings = Bench::defaults();
+  settings.plan = call::PlanPreference::remote;
+  DialBench bench(settings);
+  bench.next_text = "Back again";
+  bench.talk();
+  bench.far.bye(bench.far.callee);
+  bench.near.reinvite(bench.near.caller, "anchor");  // Both are on their way at once.
+  bench.world.run(8s);
+  CHECK(bench.router.anchors() == 1);
+  CHECK(bench.media.has("1 play Back again"));
+  CHECK(bench.running->caller().media() == Party::Media::router);
+  bench.near.bye(bench.near.caller);
+  bench.world.run(2s);
+  CHECK(bench.is_clean());
+}
+
 }  // namespace
 }  // namespace nearend::router::test

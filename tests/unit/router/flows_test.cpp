@@ -201,6 +201,47 @@ TEST_CASE("F3: when the callee is gone the caller hears the next verb, whoever b
   }
 }
 
+TEST_CASE("a call whose media moves out and back a hundred times holds no more than in the first round") {
+  constexpr int rounds = 100;
+  Settings settings = Bench::defaults();
+  settings.plan = call::PlanPreference::remote;
+  Flow flow(settings);
+  int done = 0;
+  flow.verbs = [&](Call& call) {
+    struct Rounds {
+      static Task<void> run(Flow& flow, Call& call, int& done) {
+        for (; done < rounds && !call.is_over(); ++done) {
+          call::DialRequest wanted = flow.request;
+          (void)co_await call.dial(std::move(wanted));
+          media::PlayRequest play;
+          play.sources.push_back({.kind = media::Source::Kind::speech, .value = "Next"});
+          (void)co_await call.play(std::move(play));
+        }
+      }
+    };
+    return Rounds::run(flow, call, done);
+  };
+  // The callee answers each call and hangs up a second later; the router's node plays each prompt to its end.
+  flow.far_callee.on_event = [&](sip::DialogId dialog, sip::DialogEvent& event) {
+    if (!std::holds_alternative<sip::event::Invited>(event)) return;
+    (void)flow.far_callee.stack.accept(dialog, sdp_of("192.0.2.3", 5000));
+    flow.world.sim.at(flow.world.sim.now() + 1s, [&flow, dialog] { flow.far_callee.stack.end(dialog); });
+  };
+  flow.far_callee.is_remembering = false;
+  flow.call();
+  for (uint64_t job = 1; job <= rounds; ++job) {
+    REQUIRE(flow.world.sim.run_until([&] { return flow.media.jobs_made == job; }, 20s));
+    CHECK(flow.media.anchors_held == 1);
+    CHECK(flow.near.media.anchors_held == 1);
+    flow.media.tell(media::AnchorId{flow.media.anchors_made},
+                    media::event::PlayEnded{.job = media::JobId{job}, .error = {}});
+  }
+  flow.world.run(1s);
+  CHECK(done == rounds);
+  CHECK(flow.caller.count<sip::event::Ended>() == 1);
+  flow.finish();
+}
+
 TEST_CASE("F4: a prompt at the router, then a bridge in the region: the media comes home") {
   Settings settings = Bench::defaults();
   settings.plan = call::PlanPreference::remote;
