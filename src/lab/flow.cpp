@@ -42,6 +42,7 @@ bool FlowRun::expect(bool is_so, std::string failure) {
 void FlowRun::at_most(const std::string& metric, std::optional<double> value, double most) {
   if (!expect(value.has_value(), metric + " could not be measured")) return;
   metrics[metric] = *value;
+  if (metric.ends_with("_ms")) most += margin_ms;
   expect(*value <= most, fmt::format("{} is {:.1f}, bound {:.1f}", metric, *value, most));
 }
 

@@ -29,6 +29,7 @@ class FlowRun {
   CallSites sites;
   Metrics metrics;
   std::vector<std::string> failures;
+  double margin_ms = 0;  ///< Added to the bound of every metric in ms.
 
   /// Notes a failure in words when `is_so` is false; gives `is_so` back, for leaving early.
   bool expect(bool is_so, std::string failure);

@@ -90,6 +90,7 @@ int run_flows(const FlowsOptions& options) {
   if (const auto rights = gain_network_rights(); !rights) return skip(options, *flows, rights.error().text);
   FlowRunner runner(options.program.empty() ? own_program() : options.program,
                     options.directory.empty() ? "out/lab" : options.directory);
+  runner.margin_ms = options.margin_ms;
   runner.on_begin = [](const Flow& flow, int rtt_ms, bool real) {
     fmt::print(stderr, "{}, T = {} ms{} ...\n", flow.title, rtt_ms, real ? ", softphones" : "");
   };
@@ -97,7 +98,7 @@ int run_flows(const FlowsOptions& options) {
   std::vector<FlowResult> all;
   for (const Flow& flow : *flows) {
     std::vector<FlowResult> results = runner.run(flow, options.rtts_ms, true);
-    add_media_independence(results);
+    add_media_independence(results, options.margin_ms);
     for (const FlowResult& result : results) {
       is_good = is_good && result.passed;
       if (options.is_json) {
