@@ -51,6 +51,8 @@ void add_flows(CLI::App& lab, LabOptions& options, std::function<int()>& action)
   flows->add_option("--only", options.only, "Flow ids, comma separated (see --list)");
   flows->add_flag("--json", options.flows.is_json, "One JSON object a flow and round-trip time");
   flows->add_flag("--list", options.is_list, "Print the flows' ids and what they do");
+  flows->add_option("--margin", options.flows.margin_ms,
+                    "Added to every bound, in ms: for debug builds and busy machines");
   flows->add_option("--out", options.flows.directory, "Where logs and recordings go (default out/lab)");
   flows->callback([&options, &action] { action = [&options] { return run_flows(options); }; });
 }

@@ -14,6 +14,7 @@ struct FlowsOptions {
   std::vector<int> rtts_ms{0, 50, 100, 200, 300};
   std::vector<std::string> only;  ///< Flow ids (f1, f3, kill ...); empty: all.
   bool is_json = false;   ///< One JSON object a flow and round-trip time on standard output, nothing else there.
+  double margin_ms = 0;  ///< Added to every bound in ms: for debug builds and busy machines.
   std::string directory;  ///< Where settings, logs and recordings go; empty: out/lab under the working directory.
   std::string program;    ///< The nearend program under test; empty: this one.
 };
