@@ -30,6 +30,7 @@ struct CallStart {
   uint64_t epoch = 1;
   store::Number number;
   store::Account account;
+  std::optional<call::Capsule> adopted;  ///< Where another router left it.
 };
 
 /// One call that runs on this router: the caller's party under one script. Implements what verbs do to a call by

@@ -186,8 +186,8 @@ void Router::Core::invite(sip::DialogId dialog, sip::event::Invited& invited) {
 
 Task<void> Router::Core::take(Arrival arrival) {
   const link::CallContext about = arrival.leg->context();
-  const uint64_t epoch = co_await next_epoch(about.call_sid);
-  arrival.leg->set_epoch(epoch);
+  Inheritance inheritance = co_await inherit(about.call_sid);
+  arrival.leg->set_epoch(inheritance.epoch);
   std::optional<store::Number> number = co_await find_number(arrival.to);
   if (!number) {
     telemetry::info("unknown number", {{"call", about.call_sid}, {"to", masked(arrival.to)}});
@@ -197,13 +197,14 @@ Task<void> Router::Core::take(Arrival arrival) {
   store::Account account = co_await find_account(number->account_sid);
   // Cancelled meanwhile, or brought a second time.
   if (arrival.leg->is_over() || calls.contains(about.call_sid)) co_return;
-  CallStart start{.epoch = epoch, .number = std::move(*number), .account = std::move(account)};
+  CallStart start{.epoch = inheritance.epoch, .number = std::move(*number), .account = std::move(account)};
   start.facts = {.call_sid = about.call_sid,
                  .account_sid = start.number.account_sid,
                  .from = party_name(arrival.from_user, arrival.from_host),
                  .to = party_name(arrival.to, settings.name),
                  .caller_name = arrival.display,
                  .more = std::move(arrival.more)};
+  start.adopted = std::move(inheritance.capsule);
   auto call = std::make_unique<Call>(services, std::move(start), std::move(arrival.leg));
   Call& running = *calls.emplace(about.call_sid, std::move(call)).first->second;
   calls_total_.add();
@@ -217,10 +218,13 @@ Task<void> Router::Core::forget(std::string call_sid) {
   calls_now_.set(static_cast<int64_t>(calls.size()));
 }
 
-Task<uint64_t> Router::Core::next_epoch(std::string call_sid) {
+Task<Router::Core::Inheritance> Router::Core::inherit(std::string call_sid) {
   auto kept = co_await services.live.capsule(std::move(call_sid));
-  if (!kept || !*kept) co_return 1;
-  co_return (*kept)->epoch + 1;
+  if (!kept || !*kept) co_return Inheritance{};
+  Inheritance inheritance{.epoch = (*kept)->epoch + 1, .capsule = {}};
+  auto capsule = call::parse_capsule((*kept)->content);
+  if (capsule) inheritance.capsule = std::move(*capsule);
+  co_return inheritance;
 }
 
 Task<std::optional<store::Number>> Router::Core::find_number(std::string called) {

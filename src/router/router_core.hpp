@@ -57,7 +57,12 @@ class Router::Core final : public sip::Stack::Listener {
   Task<void> take(Arrival arrival);
   Task<std::optional<store::Number>> find_number(std::string called);
   Task<store::Account> find_account(std::string sid);
-  Task<uint64_t> next_epoch(std::string call_sid);
+  /// The call's epoch under us, and where its last owner left it.
+  struct Inheritance {
+    uint64_t epoch = 1;
+    std::optional<call::Capsule> capsule;
+  };
+  Task<Inheritance> inherit(std::string call_sid);
   Task<void> seed();
   Task<void> forget(std::string call_sid);
   Result<void> listen();

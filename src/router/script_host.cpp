@@ -45,6 +45,11 @@ Task<void> ScriptHost::run(Call& call) {
     call.set_prompts_expected(!need.verbs.empty() &&
                               std::ranges::find(need.verbs.front().needs, "bridge") == need.verbs.front().needs.end());
   });
+  if (const auto& adopted = call.start().adopted)
+    interpreter.resume_at({.document_url = adopted->document_url,
+                           .document = adopted->document,
+                           .verb = adopted->verb,
+                           .verb_state = adopted->verb_state});
   (void)co_await interpreter.run();
   tell_end(call);
 }

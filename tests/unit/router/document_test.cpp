@@ -130,5 +130,25 @@ TEST_CASE("an application that cannot be reached is told to the caller") {
   CHECK_FALSE(bench.kept("warning").empty());
 }
 
+TEST_CASE("a call that another router left goes on at its verb, and the application is not asked again") {
+  DocumentBench bench;
+  struct Leave {
+    static Task<void> capsule(store::LiveState& live) {
+      call::Capsule kept;
+      kept.facts = {.call_sid = "CA1", .account_sid = "AC1"};
+      kept.document_url = "http://app.example/voice";
+      kept.document = "<Response><Say>First</Say><Say>Second</Say></Response>";
+      kept.verb = 1;
+      (void)co_await live.put_capsule({.call_sid = "CA1", .owner = "us-r0", .epoch = 4, .content = to_json_text(kept)});
+    }
+  };
+  io::Scope scope(bench.host.loop());
+  scope.spawn(Leave::capsule(bench.live));
+  bench.near.call();
+  bench.world.run(200ms);
+  CHECK(bench.asked.empty());
+  CHECK(bench.near.body_of("INFO play").contains("Second"));
+}
+
 }  // namespace
 }  // namespace nearend::router::test
