@@ -22,7 +22,8 @@ struct NoWorker final : Worker {
 
 }  // namespace
 
-/// Two bridged legs that take whatever comes: the input is cut into datagrams by a length byte, with a step of time between.
+/// Two bridged legs that take whatever comes: the input is cut into datagrams by a length byte, with a step of time
+/// between.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Sink sink;
   NoWorker worker;
