@@ -1,6 +1,8 @@
 #include "app/media_parts.hpp"
 #include "app/role_base.hpp"
+#include "gateway/file_journal.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/shipper.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::app {
@@ -10,14 +12,19 @@ class GatewayRole final : public RoleBase {
  public:
   explicit GatewayRole(Loaded<GatewayFile> loaded)
       : file_(std::move(loaded.file)),
+        shipping_(shipping_of(file_.gateway, loaded.topology)),
         policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_.world(), http_, file_.media),
-        journal_(world_.loop),
-        gateway_(file_.gateway, world_.world(), media_.control(), policy_, journal_) {}
+        media_(world_.world(), http_, file_.media) {}
 
   Result<void> start() override {
-    auto started = gateway_.start();
+    auto journal = gateway::FileJournal::open(world_.loop, file_.gateway.journal_path);
+    if (!journal) return pass(journal);
+    journal_ = std::move(*journal);
+    shipper_.emplace(world_.loop, http_, *journal_, std::move(shipping_));
+    gateway_.emplace(file_.gateway, world_.world(), media_.control(), policy_, *journal_);
+    auto started = gateway_->start();
     if (!started) return started;
+    shipper_->start();
     if (!file_.http_listen) return {};
     auto server =
         servers_.serve(*file_.http_listen, [this](http::ServerRequest request) { return answer(std::move(request)); });
@@ -28,18 +35,27 @@ class GatewayRole final : public RoleBase {
 
   std::string ready_line() const override {
     std::string line = fmt::format("gateway {} ready", file_.gateway.name);
-    for (const Endpoint& address : gateway_.outside_addresses()) line += " sip=" + address.to_string();
-    for (const Endpoint& address : gateway_.link_addresses()) line += " link=" + address.to_string();
+    for (const Endpoint& address : gateway_->outside_addresses()) line += " sip=" + address.to_string();
+    for (const Endpoint& address : gateway_->link_addresses()) line += " link=" + address.to_string();
     if (server_) line += " http=" + server_->local().to_string();
     return line;
   }
 
  protected:
-  void drain() override { gateway_.drain(); }
-  void stop() override { gateway_.stop(); }
-  bool is_idle() const override { return gateway_.is_idle(); }
+  void drain() override { gateway_->drain(); }
+  void stop() override { gateway_->stop(); }
+  bool is_idle() const override { return gateway_->is_idle() && (shipper_->is_idle() || shipper_->is_failing()); }
 
  private:
+  /// Events go to the router that took the call, or to any other that is known.
+  static gateway::Shipper::Settings shipping_of(const gateway::Settings& settings, const policy::Topology& topology) {
+    gateway::Shipper::Settings shipping{.key = settings.link_key};
+    if (!settings.events_url.empty()) shipping.fallback_urls.push_back(settings.events_url);
+    for (const auto& router : settings.routers) shipping.fallback_urls.push_back(router.events_url);
+    for (const auto& router : topology.routers) shipping.fallback_urls.push_back(router.events_url);
+    return shipping;
+  }
+
   Task<http::Response> answer(http::ServerRequest request) {
     if (request.path == "/healthz") co_return http::Response{.status = 200, .body = "ok\n"};
     if (request.path == "/metrics")
@@ -48,15 +64,17 @@ class GatewayRole final : public RoleBase {
                                .body = telemetry::prometheus_text()};
     if (request.path == "/v1/state")
       co_return http::Response{
-          .status = 200, .headers = {{"Content-Type", "application/json"}}, .body = gateway_.state_json()};
+          .status = 200, .headers = {{"Content-Type", "application/json"}}, .body = gateway_->state_json()};
     co_return http::Response{.status = 404, .body = "/healthz, /metrics or /v1/state\n"};
   }
 
   GatewayFile file_;
+  gateway::Shipper::Settings shipping_;
   policy::HttpPolicyClient policy_;
   MediaParts media_;
-  gateway::MemoryJournal journal_;
-  gateway::Gateway gateway_;
+  std::unique_ptr<gateway::FileJournal> journal_;
+  std::optional<gateway::Shipper> shipper_;
+  std::optional<gateway::Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -22,7 +22,8 @@ void Forwarding::start(Leg& caller, Order order) {
   callee.from = caller.from;
   callee.to = order.to;
   callee.attempt = std::make_unique<Attempt>(parts_.loop());
-  parts_.ledger.start(callee);
+  parts_.ledger.begin(callee);
+  if (caller.bill.is_started) parts_.ledger.start(callee);
   callee.scope.spawn(run(callee, std::move(order)));
 }
 

@@ -110,7 +110,7 @@ void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
   leg.is_forwarded = number.kind == NumberEntry::Kind::forward;
   order->forward_to = number.forward_to;
   leg.attempt = std::make_unique<Attempt>(parts_.loop());
-  parts_.ledger.start(leg);
+  parts_.ledger.begin(leg);
   leg.scope.spawn(set_up(leg, std::move(*order)));
 }
 
@@ -158,6 +158,11 @@ Task<void> Inbound::pick_routers(Leg& leg, io::Reply<policy::RouterAnswer> reply
     if (!is_known) answer.routers.push_back({router.name, router.region, router.uri, router.events_url});
   }
   if (!answer.routers.empty()) leg.events_url = answer.routers.front().events_url;
+  parts_.ledger.start(leg);
+  for (Leg* child : parts_.legs.children_of(leg)) {
+    child->events_url = leg.events_url;
+    parts_.ledger.start(*child);
+  }
   reply.set(std::move(answer));
 }
 

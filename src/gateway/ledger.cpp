@@ -1,6 +1,7 @@
 #include "gateway/ledger.hpp"
 
 #include <boost/json/string.hpp>
+#include <utility>
 
 #include "base/json.hpp"
 #include "gateway/legs.hpp"
@@ -36,7 +37,7 @@ std::string reason_header(const EndCause& cause) {
   return fmt::format("SIP;cause={};text=\"{}\"", cause.status, text);
 }
 
-void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable) {
+void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable, int64_t at_ms) {
   Record record;
   record.event.id = new_id(loop_, "EV");
   record.event.call_sid = leg.call;
@@ -44,21 +45,29 @@ void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Cal
   record.event.leg = leg.id;
   record.event.kind = kind;
   record.event.gateway = settings_.name;
-  record.event.at_ms = loop_.wall_ms();
+  record.event.at_ms = at_ms == 0 ? loop_.wall_ms() : at_ms;
   record.event.detail = std::move(detail);
   record.ship_to = leg.events_url.empty() ? settings_.events_url : leg.events_url;
-  journal_.append(std::move(record), std::move(on_durable));
+  if (!on_durable) return journal_.append(std::move(record));
+  journal_.append(std::move(record), [alive = std::weak_ptr(alive_), run = std::move(on_durable)]() mutable {
+    if (!alive.expired()) run();
+  });
+}
+
+void Ledger::begin(Leg& leg) {
+  leg.bill.started_ms = loop_.wall_ms();
 }
 
 void Ledger::start(Leg& leg) {
-  leg.bill.started = loop_.now();
+  if (std::exchange(leg.bill.is_started, true)) return;
   json::object detail{{"direction", direction_of(leg)}, {"from", leg.from}, {"to", leg.to}};
   if (!leg.parent.empty()) detail["parent"] = leg.parent;
   if (leg.is_forwarded) detail["forwarded"] = true;
-  append(leg, "start", to_json(detail));
+  append(leg, "start", to_json(detail), {}, leg.bill.started_ms);
 }
 
 void Ledger::answer(Leg& leg, io::Callback on_durable) {
+  start(leg);
   leg.bill.answered = loop_.now();
   leg.bill.is_answered = true;
   json::object detail;
@@ -77,6 +86,7 @@ void Ledger::move(Leg& leg, const media::event::Moved& moved) {
 
 void Ledger::end(Leg& leg, const EndCause& cause) {
   if (leg.bill.is_closed) return;
+  start(leg);
   leg.bill.talked = talked(leg);
   leg.bill.is_closed = true;
   const json::object detail{{"status", cause.status},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "gateway/journal.hpp"
@@ -24,6 +25,8 @@ class Ledger {
   Ledger(const Settings& settings, io::Loop& loop, Journal& journal)
       : settings_(settings), loop_(loop), journal_(journal) {}
 
+  /// The leg is there as of now; its start event follows when it is known where events go, at the latest with its end.
+  void begin(Leg& leg);
   void start(Leg& leg);
   /// `on_durable` runs when the answer may be sent.
   void answer(Leg& leg, io::Callback on_durable);
@@ -33,11 +36,13 @@ class Ledger {
   std::chrono::milliseconds talked(const Leg& leg) const;
 
  private:
-  void append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable = {});
+  void append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable = {}, int64_t at_ms = 0);
 
   const Settings& settings_;
   io::Loop& loop_;
   Journal& journal_;
+  struct Alive {};
+  std::shared_ptr<Alive> alive_ = std::make_shared<Alive>();  // the journal's callbacks may come after our end
 };
 
 }  // namespace nearend::gateway

@@ -65,7 +65,9 @@ struct Orders {
 
 /// What billing needs of a leg.
 struct Bill {
-  io::Instant started{}, answered{};
+  int64_t started_ms = 0;
+  io::Instant answered{};
+  bool is_started = false;  ///< The start event is written.
   bool is_answered = false;
   bool is_closed = false;
   int status = 200;

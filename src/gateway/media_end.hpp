@@ -37,7 +37,6 @@ class MediaEnd {
   void release();
 
   media::Control& control() { return control_; }
-  media::Path::Kind path() const { return path_; }  ///< The kind last asked for.
 
   Negotiation outer;  ///< With the endpoint.
   Negotiation inner;  ///< With routers and other gateways.
@@ -65,7 +64,6 @@ class MediaEnd {
   media::AnchorInfo info_;
   std::vector<Command> queue_;
   bool is_working_ = false;
-  media::Path::Kind path_ = media::Path::Kind::idle;
 };
 
 }  // namespace nearend::gateway

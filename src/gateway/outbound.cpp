@@ -118,7 +118,7 @@ std::expected<Outbound::Dial, Outbound::Refusal> Outbound::dial_of(const link::H
                                          .password = std::string(action->parameter("password"))};
   sip::NameAddr shown;
   shown.display = from->display;
-  shown.uri = sip::make_sip_uri(from->uri.user, parts_.outside_host);
+  shown.uri = sip::make_sip_uri(from->uri.user, parts_.settings.name);
   order.from_header = shown.to_string();
   order.passed_on = headers_to_pass_on(request);
   order.model = dial.offer;
@@ -154,6 +154,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
   if (headers->feature("hangup-on-star") != nullptr)
     if (Leg* caller = parts_.legs.by_id(leg->parent)) caller->orders.is_star_watched = true;
   leg->attempt = std::make_unique<Attempt>(parts_.loop());
+  parts_.ledger.begin(*leg);
   parts_.ledger.start(*leg);
   leg->scope.spawn(this->dial(*leg, std::move(*dial)));
 }

@@ -134,7 +134,7 @@ void Pairing::part(Leg& leg) {
   Leg* peer = parts_.legs.by_id(joint.peer);
   if (peer == nullptr || peer->joint.peer != leg.id) return;
   peer->joint = {};
-  if (peer->media.path() == media::Path::Kind::bridge) peer->media.connect({.kind = media::Path::Kind::idle});
+  peer->media.connect({.kind = media::Path::Kind::idle});
 }
 
 void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
