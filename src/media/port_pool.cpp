@@ -1,5 +1,7 @@
 #include "media/port_pool.hpp"
 
+#include <algorithm>
+
 namespace nearend::media {
 
 PortPool::PortPool(uint16_t first, uint16_t last) {
@@ -8,11 +10,11 @@ PortPool::PortPool(uint16_t first, uint16_t last) {
 }
 
 void PortPool::wake(io::Instant now) {
-  std::erase_if(resting_, [&](const Resting& one) {
-    if (one.until > now) return false;
-    free_.push_back(one.port);
-    return true;
-  });
+  while (!resting_.empty() && resting_.front().until <= now) {
+    free_.push_back(resting_.front().port);
+    std::ranges::pop_heap(resting_, std::ranges::greater(), &Resting::until);
+    resting_.pop_back();
+  }
 }
 
 std::optional<uint16_t> PortPool::take(uint64_t random, io::Instant now) {
@@ -26,6 +28,7 @@ std::optional<uint16_t> PortPool::take(uint64_t random, io::Instant now) {
 
 void PortPool::give_back(uint16_t port, uint64_t random, io::Instant now) {
   resting_.push_back({port, now + rest_min + rest_more * static_cast<int>(random % 1000) / 1000});
+  std::ranges::push_heap(resting_, std::ranges::greater(), &Resting::until);
 }
 
 size_t PortPool::free_count(io::Instant now) {

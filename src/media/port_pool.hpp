@@ -32,7 +32,7 @@ class PortPool {
   void wake(io::Instant now);
 
   std::vector<uint16_t> free_;
-  std::vector<Resting> resting_;
+  std::vector<Resting> resting_;  // a heap: the first to wake is at its top
   size_t size_;
 };
 
