@@ -23,6 +23,7 @@ HttpControl::HttpControl(io::Loop& loop, http::Client& client, Settings settings
     : loop_(loop), client_(client), settings_(std::move(settings)), name_(id_text(loop.random())), tasks_(loop) {
   while (settings_.url.ends_with('/')) settings_.url.pop_back();
   tasks_.spawn(poll());
+  tasks_.spawn(keep_leases());
 }
 
 HttpControl::~HttpControl() = default;
@@ -89,13 +90,15 @@ void HttpControl::tell(AnchorId anchor, std::string method, std::string target, 
 }
 
 Task<Result<AnchorInfo>> HttpControl::allocate(AllocateRequest request) {
+  const bool is_renewed = request.lease.count() == 0;
+  if (is_renewed) request.lease = own_lease;
   json::value body = to_value(request);
   body.get_object()["client"] = name_;
   std::string text = to_json(body);
   auto answer = co_await send("POST", "/v1/media/anchors", std::move(text), command_timeout);
   if (!answer) co_return pass(answer);
   auto info = read_anchor_info(*answer);
-  if (info) anchors_.insert(info->id);
+  if (info) anchors_[info->id] = is_renewed;
   co_return info;
 }
 
@@ -168,6 +171,14 @@ Task<Result<NodeState>> HttpControl::state() {
   co_return read_state(*answer);
 }
 
+Task<void> HttpControl::keep_leases() {
+  for (;;) {
+    co_await io::sleep_for(loop_, own_lease / 3);
+    for (const auto& [anchor, is_renewed] : anchors_)
+      if (is_renewed) tell(anchor, "PUT", anchor_target(anchor, "lease"), json::object{{"lease_s", own_lease.count()}});
+  }
+}
+
 Task<void> HttpControl::poll() {
   io::Instant reached = loop_.now();
   for (;;) {
@@ -218,7 +229,7 @@ bool HttpControl::take_events(const json::value& answer) {
 }
 
 void HttpControl::lose_all(std::string reason) {
-  for (AnchorId anchor : std::exchange(anchors_, {}))
+  for (const auto& [anchor, is_renewed] : std::exchange(anchors_, {}))
     if (handler_) handler_(anchor, event::Lost{reason});
 }
 

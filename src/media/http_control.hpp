@@ -3,7 +3,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "base/json.hpp"
@@ -23,6 +22,8 @@ class HttpControl final : public Control {
     std::string peer_key;  ///< Shared key of platform peers; empty: requests are not signed.
   };
   static constexpr std::chrono::seconds lost_after{60};
+  /// The lease of an anchor that was asked for without one: renewed from here, so that it ends when this process does.
+  static constexpr std::chrono::seconds own_lease{120};
   static constexpr size_t queue_max = 256;  ///< Commands of one anchor that wait.
 
   HttpControl(io::Loop& loop, http::Client& client, Settings settings);
@@ -63,6 +64,7 @@ class HttpControl final : public Control {
   bool enqueue(AnchorId anchor, Command command);
   Task<void> run_lane(AnchorId anchor);
   Task<void> poll();
+  Task<void> keep_leases();
   bool take_events(const json::value& answer);
   void lose_all(std::string reason);
   Task<Result<void>> put(AnchorId anchor, std::string what, json::value body);
@@ -75,7 +77,7 @@ class HttpControl final : public Control {
   std::string name_;   // of this client, for its events
   std::string epoch_;  // of the node's process
   uint64_t after_ = 0;
-  std::set<AnchorId> anchors_;
+  std::map<AnchorId, bool> anchors_;  // and whether their lease is ours to renew
   std::map<AnchorId, Lane> lanes_;
   io::Scope tasks_;
 };

@@ -170,6 +170,20 @@ TEST_CASE("commands of one anchor arrive in the order they were given, though no
   CHECK(commands[3].starts_with("DELETE"));
 }
 
+TEST_CASE("an anchor asked for without a lease lives as long as its client, and no longer") {
+  FarNode far;
+  AllocateRequest request;
+  request.leg = "a";
+  request.lease = {};
+  const auto a = far.world.wait(far.control->allocate(request));
+  REQUIRE(a);
+  far.world.loop.run_for(600s);
+  CHECK(far.world.wait(far.control->stats(a->id)));
+  far.control.reset();
+  far.world.loop.run_for(200s);
+  CHECK(far.world.net.bound_count() == 0);
+}
+
 TEST_CASE("unsigned and wrongly signed requests are refused where a key is set") {
   FarNode wrong("secret", "other");
   AllocateRequest request;
