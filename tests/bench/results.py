@@ -1,0 +1,90 @@
+"""The table of docs/benchmarks.md: one line a row of the platform's figures, kept between runs."""
+import datetime
+import os
+import platform
+import re
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+HEAD = ["| row | metric | bound | figure | holds | command | when, where |", "|---|---|---|---|---|---|---|"]
+
+
+class Row:
+    """One metric: its id, what it is, its bound in words."""
+
+    def __init__(self, ident, metric, bound):
+        self.ident, self.metric, self.bound = ident, metric, bound
+
+
+ROWS = [
+    Row("m1", "M1 mouth-to-ear at T = 300 ms minus at T = 0, local call", "<= 1 ms"),
+    Row("cross", "RTP packets that cross regions while the plan is LOCAL", "0"),
+    Row("m3-c5", "M3 answer to two-way local media, pre-armed (C5)", "<= 0.02 T + 10 ms"),
+    Row("m3-c3", "M3 the same, router asked (C3)", "<= 1.05 T + 10 ms"),
+    Row("m4", "M4 callee's speech lost at answer", "<= 1 packet"),
+    Row("m5-armed", "M5 hang-up to next verb, continuation armed", "<= 30 ms"),
+    Row("m5-asked", "M5 the same, router asked", "<= 1.05 T + w + 30 ms"),
+    Row("m6", "M6 INVITE in to INVITE to callee", "<= 1.05 T + w + 15 ms"),
+    Row("m7", "M7 packets lost or doubled per move", "0 at p50, <= 2 at p99"),
+    Row("cpu", "gateway CPU per forwarded call set up and torn down, sipp at 500 cps", "<= 300 µs"),
+    Row("rate", "highest rate without a failed call for 20 s, sipp on the same two cores", ">= 1000 cps"),
+    Row("heap", "memory per held call on a gateway, after timers", "<= 8 KiB signalling + 8 KiB media"),
+    Row("torture", "RFC 4475 and RFC 5118 messages answered as the RFCs ask, UDP and TCP", "100 %"),
+    Row("fuzz", "fuzz targets under asan", "0 findings in 10 min each"),
+    Row("sim", "simulator: seeds x flows; virtual to real time", ">= 200 x 12; >= 50 : 1"),
+    Row("loss", "1000 set-ups under 5 % loss, 2 % duplication, 5 % reordering", ">= 99.9 %, none billed twice"),
+    Row("kill", "router, policy and application server killed in a local talk, 50 times",
+        "gap <= 40 ms, talk goes on, billed once"),
+]
+
+
+def load():
+    """The machine's load before a measurement, to be told with its figure."""
+    return os.getloadavg()[0]
+
+
+def where(load_before):
+    model = "?"
+    with open("/proc/cpuinfo") as info:
+        found = re.search(r"model name\s*:\s*(.*)", info.read())
+        if found:
+            model = re.sub(r"\((R|TM)\)|CPU|Processor", "", found[1]).strip()
+    with open("/proc/meminfo") as info:
+        gib = int(info.readline().split()[1]) >> 20
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    text = f"{stamp}, {os.cpu_count()} cores {model}, {gib} GiB, Linux {platform.release()}"
+    # What runs beside the measurement makes its figures worse, never better.
+    return text + (f", machine loaded by others (load {load_before:.1f})" if load_before > 0.7 else "")
+
+
+class Table:
+    """Reads and rewrites the part of the document between the markers; the rest is written by hand."""
+
+    def __init__(self, path):
+        self.path = path
+        self.text = open(path).read() if os.path.exists(path) else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
+        self.kept = {}
+        inside = self.text[self.text.index(BEGIN):self.text.index(END)]
+        for line in inside.splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if len(cells) == 7 and cells[0] not in ("row", "---"):
+                self.kept[cells[0]] = cells
+
+    def put(self, ident, figure, holds, command, load_before):
+        """`holds`: True, False, or None when it could not be measured."""
+        row = next(row for row in ROWS if row.ident == ident)
+        word = {True: "yes", False: "**no**", None: "not measured"}[holds]
+        clean = figure.replace("|", "/").replace("\n", " ")
+        self.kept[ident] = [ident, row.metric, row.bound, clean, word, f"`{command}`", where(load_before)]
+        self.write()
+        print(f"{ident:9} {clean}  (bound {row.bound}: {word})", flush=True)
+
+    def write(self):
+        lines = [BEGIN, *HEAD]
+        for row in ROWS:
+            cells = self.kept.get(row.ident, [row.ident, "", "", "", "not measured", f"`tools/bench {row.ident}`", ""])
+            cells[1:3] = [row.metric, row.bound]
+            lines.append("| " + " | ".join(cells) + " |")
+        begin, end = self.text.index(BEGIN), self.text.index(END)
+        self.text = self.text[:begin] + "\n".join(lines) + "\n" + self.text[end:]
+        with open(self.path, "w") as out:
+            out.write(self.text)

@@ -1,0 +1,70 @@
+"""Rows that a test program measures: the torture messages, the fuzz targets, the simulator."""
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import time
+
+
+def built(name, directories):
+    """The newest of the programs of this name."""
+    found = [path for directory in directories for path in glob.glob(os.path.join(directory, name))]
+    return max(found, key=os.path.getmtime) if found else None
+
+
+def torture(program):
+    """The torture test case alone: (figure, holds); None when the messages are not there."""
+    run = subprocess.run([program, "--test-case=*orture*,*RFC 4475*,*RFC 5118*"], capture_output=True, text=True)
+    text = run.stdout + run.stderr
+    if "SKIP" in text.upper().replace("SKIPPED", "SKIP") and re.search(r"\bSKIP(PED)?:", text):
+        return None
+    cases = re.search(r"test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", text)
+    checks = re.search(r"assertions:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed", text)
+    if not cases or not checks or int(cases[1]) == 0:
+        return None
+    counted = re.findall(r"^torture: .*$", text, re.MULTILINE)
+    figure = f"{cases[2]} of {cases[1]} test cases, {checks[2]} of {checks[1]} checks hold"
+    return "; ".join([figure, *counted]), run.returncode == 0
+
+
+def fuzz_one(program, seconds, corpus):
+    os.makedirs(corpus, exist_ok=True)
+    prefix = os.path.join(corpus, "..", os.path.basename(program) + "-")
+    run = subprocess.run(
+        [program, corpus, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+         f"-artifact_prefix={prefix}", "-print_final_stats=1"], capture_output=True, text=True, errors="replace")
+    executed = re.search(r"stat::number_of_executed_units:\s*(\d+)", run.stderr)
+    return os.path.basename(program), run.returncode, int(executed[1]) if executed else 0, run.stderr[-1500:]
+
+
+def fuzz(directory, seconds, workers=2):
+    """Every target of an asan build: (figure, holds)."""
+    programs = sorted(path for path in glob.glob(os.path.join(directory, "fuzz_*")) if os.access(path, os.X_OK)
+                      and os.path.isfile(path))
+    if not programs:
+        return None
+    results = []
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        corpora = os.path.join(directory, "bench-corpus")
+        futures = [pool.submit(fuzz_one, path, seconds, os.path.join(corpora, os.path.basename(path)))
+                   for path in programs]
+        for future in concurrent.futures.as_completed(futures):
+            results.append(future.result())
+            name, code, count, tail = results[-1]
+            print(f"{name:24} {count:>12,} inputs  {'clean' if code == 0 else 'FOUND'}", flush=True)
+            if code != 0:
+                print(tail, flush=True)
+    found = [name for name, code, _, _ in results if code != 0]
+    total = sum(count for _, _, count, _ in results)
+    figure = f"{len(found)} findings in {len(results)} targets, {seconds} s each, {total:,} inputs"
+    return figure + (f": {', '.join(found)}" if found else ""), not found and seconds >= 600
+
+
+def simulator(program):
+    """The simulator's suites; each prints one line `sim: <figures>` that this reads."""
+    begin = time.monotonic()
+    run = subprocess.run([program], capture_output=True, text=True)
+    text = run.stdout + run.stderr
+    lines = [line.strip() for line in text.splitlines() if re.search(r"\bsim\b.*:|: 1\b|seeds|set-ups|setups", line)]
+    return run.returncode == 0, lines, time.monotonic() - begin
