@@ -1,5 +1,7 @@
 #include "io/asio_udp.hpp"
 
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,10 +56,49 @@ struct Shared {
   int descriptor = -1;
   bool is_open = true;
   DatagramHandler on_datagram;
+  std::move_only_function<void(const Endpoint&)> on_unreachable;
   ~Shared() {
     if (descriptor >= 0) ::close(descriptor);
   }
 };
+
+void set_option(int descriptor, int level, int option, int value) {
+  ::setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+bool says_unreachable(msghdr& message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+    const bool is_error = (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_RECVERR) ||
+                          (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_RECVERR);
+    if (!is_error) continue;
+    sock_extended_err error{};
+    std::memcpy(&error, CMSG_DATA(part), sizeof error);
+    const bool is_icmp = error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6;
+    return is_icmp && (error.ee_errno == ECONNREFUSED || error.ee_errno == EHOSTUNREACH);
+  }
+  return false;
+}
+
+/// Tells what ICMP said: the kernel keeps it with the address that the datagram was sent to.
+void read_errors(Shared& shared) {
+  constexpr int kErrorsMax = 64;  // a turn
+  for (int i = 0; i < kErrorsMax && shared.is_open && shared.on_unreachable; ++i) {
+    SocketAddress to;
+    to.size = sizeof(sockaddr_storage);
+    std::array<char, 64> begin_of_datagram{};
+    alignas(cmsghdr) std::array<char, 512> control{};
+    iovec piece{begin_of_datagram.data(), begin_of_datagram.size()};
+    msghdr message{};
+    message.msg_name = to.data();
+    message.msg_namelen = to.size;
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    if (::recvmsg(shared.descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    if (says_unreachable(message)) shared.on_unreachable(to.endpoint());
+  }
+}
 
 class AsioUdpSocket final : public UdpSocket {
  public:
@@ -73,7 +114,20 @@ class AsioUdpSocket final : public UdpSocket {
     const SocketAddress address(to);
     const ssize_t sent = ::sendto(shared_->descriptor, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                                   address.data(), address.size);
-    if (sent < 0) ++dropped_;
+    if (sent >= 0) return;
+    // What ICMP said about an earlier datagram is told to whoever sends next; this one has not been tried yet.
+    const bool is_old_news = shared_->on_unreachable && (errno == ECONNREFUSED || errno == EHOSTUNREACH);
+    if (!is_old_news || ::sendto(shared_->descriptor, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
+                                 address.data(), address.size) < 0)
+      ++dropped_;
+  }
+  void set_unreachable_handler(std::move_only_function<void(const Endpoint&)> on_unreachable) override {
+    shared_->on_unreachable = std::move(on_unreachable);
+    const int is_wanted = shared_->on_unreachable ? 1 : 0;
+    if (local_.address.is_v6())
+      set_option(shared_->descriptor, IPPROTO_IPV6, IPV6_RECVERR, is_wanted);
+    else
+      set_option(shared_->descriptor, IPPROTO_IP, IP_RECVERR, is_wanted);
   }
   Endpoint local() const override { return local_; }
 
@@ -83,10 +137,6 @@ class AsioUdpSocket final : public UdpSocket {
   std::shared_ptr<Shared> shared_;  // Also held by the poller while it runs the handler.
   Endpoint local_;
 };
-
-void set_option(int descriptor, int level, int option, int value) {
-  ::setsockopt(descriptor, level, option, &value, sizeof value);
-}
 
 Result<std::shared_ptr<Shared>> bind_socket(const Endpoint& local) {
   auto shared = std::make_shared<Shared>();
@@ -112,9 +162,11 @@ Result<std::unique_ptr<UdpSocket>> open_udp_socket(AsioLoop& loop, DatagramReade
   shared->on_datagram = std::move(on_datagram);
   SocketAddress name;
   ::getsockname(shared->descriptor, name.data(), &name.size);
-  auto watched = loop.watch(shared->descriptor, {.is_readable = true}, [shared, &reader](Readiness) {
+  auto watched = loop.watch(shared->descriptor, {.is_readable = true}, [shared, &reader](Readiness ready) {
     const size_t count = reader.read(shared->descriptor);
     for (size_t i = 0; i < count && shared->is_open; ++i) shared->on_datagram(reader.from(i), reader.datagram(i));
+    // Nobody asked for writing: it is an error that is told.
+    if (ready.is_writable) read_errors(*shared);
   });
   if (!watched) return pass(watched);
   return std::make_unique<AsioUdpSocket>(loop, dropped, std::move(shared), name.endpoint());
