@@ -35,6 +35,13 @@ DialogPath DialogPath::of_response(const Message& response) {
   return path;
 }
 
+Result<Uri> DialogPath::next_hop() const {
+  if (route_set.empty()) return parse_uri(remote_target);
+  auto first = parse_name_addr(route_set.front());
+  if (!first) return pass(first);
+  return std::move(first->uri);
+}
+
 Result<Message> DialogPath::compose(Method method, uint32_t cseq, int max_forwards) const {
   const bool is_strict = !route_set.empty() && !is_loose(route_set.front());
   auto made = Message::request(method, is_strict ? uri_text(route_set.front()) : remote_target);
@@ -66,8 +73,7 @@ IncomingInvite::IncomingInvite(io::Loop& loop, Dialog& dialog)
       prack_late(alarm_of<DialogAlarm::prack_late>(loop, dialog)) {}
 
 AwaitedAck::AwaitedAck(io::Loop& loop, Dialog& dialog)
-    : repeat(alarm_of<DialogAlarm::repeat_2xx>(loop, dialog)),
-      late(alarm_of<DialogAlarm::ack_late>(loop, dialog)) {}
+    : repeat(alarm_of<DialogAlarm::repeat_2xx>(loop, dialog)), late(alarm_of<DialogAlarm::ack_late>(loop, dialog)) {}
 
 Changes::Changes(io::Loop& loop, Dialog& dialog) : backoff(alarm_of<DialogAlarm::glare_over>(loop, dialog)) {}
 

@@ -25,7 +25,7 @@ struct DialogPath {
   /// The path that a response to our INVITE opens (12.1.2).
   static DialogPath of_response(const Message& response);
   /// The next hop's URI: first route, or the remote target.
-  std::string_view next_hop() const { return route_set.empty() ? std::string_view(remote_target) : route_set.front(); }
+  Result<Uri> next_hop() const;
   /// A request with Max-Forwards, Route, From, To, Call-ID and CSeq; strict routers are heeded (12.2.1.1).
   Result<Message> compose(Method method, uint32_t cseq, int max_forwards = 70) const;
 };

@@ -90,9 +90,9 @@ void Stack::Core::retire(Dialog& dialog, bool is_answered) {
 /// Where a request of the dialog goes: the next hop if it is numeric; the way its last message came if that is a live
 /// connection, if the next hop has a name, or if the peer stands behind an address translator.
 Result<Flow> Stack::Core::route(const DialogPath& path, const Flow& last, size_t size) {
-  const auto hop = parse_name_addr(path.next_hop());
-  if (!hop || !hop->uri.is_sip()) return last;
-  const auto address = parse_ip(hop->uri.host);
+  const auto hop = path.next_hop();
+  if (!hop || !hop->is_sip()) return last;
+  const auto address = parse_ip(hop->host);
   if (!address) return last;
   const bool is_translated = path.route_set.empty() && address->is_internal() && !last.peer.address.is_internal();
   if (is_translated) return last;
@@ -100,14 +100,14 @@ Result<Flow> Stack::Core::route(const DialogPath& path, const Flow& last, size_t
   if (is_reliable(last.protocol) && is_same_host && transport_.is_alive(last)) return last;
 
   Target target{.protocol = Protocol::udp, .address = {*address, 0}, .server_name = {}, .listener = last.listener};
-  const std::string_view transport = hop->uri.transport();
-  if (hop->uri.is_secure() || transport == "tls")
+  const std::string_view transport = hop->transport();
+  if (hop->is_secure() || transport == "tls")
     target.protocol = Protocol::tls;
   else if (transport == "tcp")
     target.protocol = Protocol::tcp;
   else if (transport.empty() && is_same_host)
     target.protocol = last.protocol;
-  target.address.port = hop->uri.port.value_or(target.protocol == Protocol::tls ? 5061 : 5060);
+  target.address.port = hop->port.value_or(target.protocol == Protocol::tls ? 5061 : 5060);
   return open(target, size);
 }
 
