@@ -14,11 +14,11 @@ struct FlowsOptions {
   std::vector<int> rtts_ms{0, 50, 100, 200, 300};
   std::vector<std::string> only;  ///< Flow ids (f1, f3, kill ...); empty: all.
   bool is_json = false;   ///< One JSON object a flow and round-trip time on standard output, nothing else there.
-  double margin_ms = 0;  ///< Added to every bound in ms: for debug builds and busy machines.
+  double margin_ms = 0;   ///< Added to every bound in ms: for debug builds and busy machines.
   std::string directory;  ///< Where settings, logs and recordings go; empty: out/lab under the working directory.
   std::string program;    ///< The nearend program under test; empty: this one.
 };
-/// Exit code: 0 all passed or all skipped (loudly), 1 something failed, 2 an unknown flow.
+/// Exit code: 0 all passed, 1 something failed, 2 an unknown flow, 77 skipped (loudly: no namespaces here).
 int run_flows(const FlowsOptions& options);
 /// Id and one line of words for each flow.
 std::vector<std::pair<std::string, std::string>> list_flows();

@@ -69,7 +69,7 @@ bool FlowRun::talk(int packets) {
   int at_caller = 0, at_callee = 0;
   const auto is_enough = [&](const Captured& packet) {
     const auto rtp = rtp_in(packet);
-    if (!rtp) return false;
+    if (!rtp || !rtp->is_ulaw()) return false;
     if (packet.from == sites.caller) said_by_caller.insert(rtp->content);
     if (packet.from == sites.callee) said_by_callee.insert(rtp->content);
     if (packet.to == sites.caller && said_by_callee.contains(rtp->content)) ++at_caller;

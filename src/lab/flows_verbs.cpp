@@ -61,13 +61,17 @@ void dial_then_say(FlowRun& run, double verb_slope, double verb_intercept_ms) {
   }
   run.expect(run.caller.wait_ended(12s), "the call did not end after the document's last verb");
   const CallTrace trace = run.trace();
-  double slowest = 0;
+  double slowest = 0, w = 0;
   for (const int64_t hangup : hangups) {
     const auto next = hangup_to_verb_ms(trace, Platform::kAccessMs, hangup - 1'000'000);
     if (!run.expect(next.has_value(), "no next verb was heard after a hang-up")) return;
     slowest = std::max(slowest, *next);
+    // A prompt that the router must fetch first is the application server's time.
+    const auto window_ns = static_cast<int64_t>((run.rtt_ms + 60) * 1e6);
+    w = std::max(w, application_ms(trace, hangup, hangup + window_ns));
   }
-  run.at_most("m5_ms", slowest, run.limit_at(verb_slope, verb_intercept_ms));
+  run.metrics["w_ms"] = w;
+  run.at_most("m5_ms", slowest, run.limit_at(verb_slope, verb_intercept_ms) + (verb_slope > 0 ? w : 0));
   measure_moves(run, trace, moves);
   run.check_ears(trace, 2 * kTalkPackets);
   run.metrics["cross_region_rtp"] = static_cast<double>(cross_region_rtp(trace));

@@ -35,21 +35,27 @@ const SipSeen* find(const CallTrace& trace, int status, std::string_view method,
   return nullptr;
 }
 
-// The first packet to an ear that carries what the other party spoke after `after_ns`.
-std::optional<int64_t> first_heard_ns(const CallTrace& trace, bool at_caller, int64_t after_ns) {
+// How long after `answer_ns` (at the gateway) one direction stayed shut: from the first packet of the talker that came
+// to his gateway to the first that was passed on, and its way through. The wait for the talker's next packet is not
+// ours.
+std::optional<double> shut_ms(const CallTrace& trace, bool is_from_caller, int64_t answer_ns, double access_ms) {
   const CallSites& sites = trace.sites;
-  const auto spoken = at_caller ? rtp_between(trace.packets, sites.callee, sites.x2)
-                                : rtp_between(trace.packets, sites.caller, sites.x1);
-  std::unordered_map<uint64_t, int64_t> said;
-  for (const RtpSeen& packet : spoken) {
-    if (packet.entered_ns > after_ns - 300'000'000) said.try_emplace(packet.content, packet.entered_ns);
-  }
-  const auto heard = at_caller ? rtp_between(trace.packets, sites.x1, sites.caller)
-                               : rtp_between(trace.packets, sites.x2, sites.callee);
+  const auto spoken = is_from_caller ? rtp_between(trace.packets, sites.caller, sites.x1)
+                                     : rtp_between(trace.packets, sites.callee, sites.x2);
+  const auto heard = is_from_caller ? rtp_between(trace.packets, sites.x2, sites.callee)
+                                    : rtp_between(trace.packets, sites.x1, sites.caller);
+  std::unordered_map<uint64_t, int64_t> heard_at;
   for (const RtpSeen& packet : heard) {
-    if (packet.left_ns < after_ns || !packet.has_arrived() || is_silence(packet)) continue;
-    if (const auto it = said.find(packet.content); it != said.end() && it->second < packet.left_ns)
-      return packet.left_ns;
+    if (packet.left_ns > answer_ns && packet.has_arrived() && !is_silence(packet)) {
+      heard_at.try_emplace(packet.content, packet.left_ns);
+    }
+  }
+  std::optional<int64_t> first_in;
+  for (const RtpSeen& packet : spoken) {
+    if (packet.left_ns < answer_ns || !packet.has_arrived()) continue;
+    if (!first_in) first_in = packet.left_ns;
+    const auto it = heard_at.find(packet.content);
+    if (it != heard_at.end() && it->second > packet.left_ns) return ms(it->second - *first_in) - access_ms;
   }
   return {};
 }
@@ -117,12 +123,10 @@ const SipSeen* find_response(const CallTrace& trace, int status, std::string_vie
 std::optional<double> answer_to_media_ms(const CallTrace& trace, double caller_access_ms, double callee_access_ms) {
   const SipSeen* answer = callee_answer(trace);
   if (answer == nullptr) return {};
-  const auto at_caller = first_heard_ns(trace, true, answer->left_ns);
-  const auto at_callee = first_heard_ns(trace, false, answer->left_ns);
-  if (!at_caller || !at_callee) return {};
-  const double to_caller = ms(*at_caller - answer->left_ns) - caller_access_ms;
-  const double to_callee = ms(*at_callee - answer->left_ns) - callee_access_ms;
-  return std::max(to_caller, to_callee);
+  const auto to_caller = shut_ms(trace, false, answer->left_ns, caller_access_ms);
+  const auto to_callee = shut_ms(trace, true, answer->left_ns, callee_access_ms);
+  if (!to_caller || !to_callee) return {};
+  return std::max(*to_caller, *to_callee);
 }
 
 std::optional<double> clipped_packets(const CallTrace& trace) {

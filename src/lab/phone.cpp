@@ -231,7 +231,8 @@ void Phone::enter(State state, int status) {
     timestamp_ = static_cast<uint32_t>(random_number());
     arm(tick_, 1, kFrameNs);
     is_started_ = true;
-    tick();  // the first speech leaves with the answer
+    is_silent_ = false;  // each call begins with speech
+    tick();              // the first speech leaves with the answer
     arm(tick_, kFrameNs, kFrameNs);
   } else if (!is_talking) {
     arm(tick_, INT64_MAX / 2, 0);

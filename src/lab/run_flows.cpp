@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUse = 2;
+constexpr int kSkipped = 77;
 
 std::string own_program() {
   return std::filesystem::read_symlink("/proc/self/exe").string();
@@ -33,7 +34,7 @@ int skip(const FlowsOptions& options, const std::vector<Flow>& flows, const std:
     const json::object skipped{{"flow", flow.id}, {"skipped", true}, {"why", why}};
     fmt::print("{}\n", to_json(skipped));
   }
-  return 0;
+  return kSkipped;
 }
 
 void print_result(const FlowResult& result) {
