@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kGlaresMax = 6;
 constexpr size_t kChangesMax = 16;
+constexpr std::chrono::seconds kAnswerMax{180};  // for the final response to a re-INVITE that met a provisional one
 
 }  // namespace
 
@@ -58,7 +59,7 @@ void Stack::Core::pump(Dialog& dialog) {
 
 void Stack::Core::on_change_response(Dialog& dialog, ClientTransaction& transaction, const Message& response) {
   const int status = response.status();
-  if (status < 200) return;
+  if (status < 200) return transaction.limit(kAnswerMax);
   const bool is_success = status < 300;
   if (!dialog.changes || dialog.changes->transaction != transaction.number()) {
     if (is_success && transaction.method() == Method::invite) on_stray_success(transaction, response, false);

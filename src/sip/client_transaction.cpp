@@ -44,6 +44,15 @@ void ClientTransaction::on_timeout() {
   terminate();
 }
 
+void ClientTransaction::abandon() {
+  purpose.kind = Purpose::Kind::stray;
+  limit(64 * context_.settings.t1);
+}
+
+void ClientTransaction::limit(io::Duration left) {
+  if (state_ == State::proceeding && !timeout_.is_set()) timeout_.set(left);
+}
+
 void ClientTransaction::on_transport_failure() {
   if (state_ != State::calling && state_ != State::proceeding) return;
   context_.user.on_send_failed(*this, SendFailure::transport);
@@ -59,10 +68,10 @@ void ClientTransaction::on_invite_response(const Message& response) {
   const bool is_open = state_ == State::calling || state_ == State::proceeding;
   if (response.status() < 200) {
     if (!is_open) return;
+    if (state_ == State::calling) timeout_.stop();
     state_ = State::proceeding;
     has_provisional_ = true;
     retransmit_.stop();
-    timeout_.stop();
     return context_.user.on_response(*this, response);
   }
   if (response.status() < 300) {

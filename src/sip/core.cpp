@@ -126,7 +126,10 @@ void Stack::Core::on_response(ClientTransaction& transaction, const Message& res
   Dialog* dialog = purpose.kind == Kind::stray ? nullptr : dialogs_.find(purpose.owner);
   if (!dialog || dialog->state == Dialog::State::over) {
     if (transaction.method() != Method::invite) return;
-    if (response.status() < 200) return transactions_.send_cancel(transaction, {});
+    if (response.status() < 200) {
+      transactions_.send_cancel(transaction, {});
+      return transaction.limit(64 * settings_.t1);
+    }
     if (response.status() < 300) on_stray_success(transaction, response, purpose.kind != Kind::reinvite);
     return;
   }

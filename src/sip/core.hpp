@@ -98,6 +98,7 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   /// The dialog is over: everything it holds goes now, its name when the listener has heard Released.
   void retire(Dialog& dialog, bool is_answered);
   void drop_pending(Dialog& dialog);
+  void drop_changes(Dialog& dialog);
   /// Transport::open, but peers that refused TCP get large messages as datagrams, too.
   Result<Flow> open(const Target& target, size_t size);
   /// A request that went by TCP for its size, where TCP is refused, once more (RFC 3261 18.1.1). False: it has failed.

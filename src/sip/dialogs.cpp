@@ -74,6 +74,13 @@ void Stack::Core::drop_pending(Dialog& dialog) {
   dialog.pending_offer = 0;
 }
 
+void Stack::Core::drop_changes(Dialog& dialog) {
+  if (!dialog.changes) return;
+  // Its final response may never come: the peer ended the dialog, too.
+  if (ClientTransaction* sent = transactions_.client(dialog.changes->transaction)) sent->limit(64 * settings_.t1);
+  dialog.changes.reset();
+}
+
 void Stack::Core::retire(Dialog& dialog, bool is_answered) {
   if (dialog.state == Dialog::State::over) return;
   drop_pending(dialog);
@@ -81,7 +88,7 @@ void Stack::Core::retire(Dialog& dialog, bool is_answered) {
   dialog.outgoing.reset();
   dialog.incoming.reset();
   dialog.awaited_ack.reset();
-  dialog.changes.reset();
+  drop_changes(dialog);
   dialog.session.reset();
   dialog.authentication.reset();
   emit(dialog, event::Released{is_answered});

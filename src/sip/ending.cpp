@@ -39,7 +39,7 @@ void Stack::Core::send_bye(Dialog& dialog, ExtraHeaders headers) {
   drop_pending(dialog);
   dialog.awaited_ack.reset();
   dialog.session.reset();
-  dialog.changes.reset();
+  drop_changes(dialog);
   Message scratch;
   if (!add_all(scratch, headers)) headers.clear();  // a header that cannot be sent must not keep the call alive
   const auto sent = send_in_dialog(dialog, Method::bye, {}, headers, Purpose{.kind = Kind::bye});

@@ -65,8 +65,10 @@ class ClientTransaction {
   void start(io::Duration give_up);
   void on_response(const Message& response);
   void on_transport_failure();
-  /// Nobody is interested any more: it goes on acknowledging, and ends the callee's ringing (RFC 3261 9.1).
-  void abandon() { purpose.kind = Purpose::Kind::stray; }
+  /// Nobody is interested any more: it goes on acknowledging for a while, and ends the callee's ringing (RFC 3261 9.1).
+  void abandon();
+  /// Gives up after this time if there is no final response by then: a provisional one has stopped timer B.
+  void limit(io::Duration left);
 
   uint64_t number() const { return number_; }
   uint64_t secret() const { return secret_; }

@@ -439,3 +439,42 @@ TEST_CASE("the shard shows in branch, tag and Contact") {
   CHECK(invite.from_tag().substr(0, 2) == "2a");
   CHECK(invite.contact()->uri.user == "2a");
 }
+
+TEST_CASE("a re-INVITE that met only a provisional response goes when its dialog has gone") {
+  World world;
+  Agent ann(world, "192.0.2.1:5060");
+  RawPeer bob(world, "192.0.2.9:5060");
+  const auto call = *ann.stack.invite(ann.to({at("192.0.2.9:5060")}));
+  world.run(50ms);
+  bob.answer("INVITE", 200, "t", {}, "v=0\r\n");
+  world.run(50ms);
+  REQUIRE(ann.stack.reinvite(call, sdp()));
+  world.run(50ms);
+  bob.answer("INVITE", 100, {});
+  world.run(50ms);
+  ann.stack.end(call);
+  world.run(50ms);
+  bob.answer("BYE", 200, {});
+  world.run(1s);
+  CHECK(ann.stack.dialogs() == 0);
+  world.run(40s);
+  CHECK(ann.stack.transactions() == 0);
+}
+
+TEST_CASE("a re-INVITE without a final response for three minutes ends the talk") {
+  World world;
+  Agent ann(world, "192.0.2.1:5060");
+  RawPeer bob(world, "192.0.2.9:5060");
+  const auto call = *ann.stack.invite(ann.to({at("192.0.2.9:5060")}));
+  world.run(50ms);
+  bob.answer("INVITE", 200, "t", {}, "v=0\r\n");
+  world.run(50ms);
+  REQUIRE(ann.stack.reinvite(call, sdp()));
+  world.run(50ms);
+  bob.answer("INVITE", 100, {});
+  world.run(170s);
+  CHECK(ann.count<event::Refused>() == 0);
+  world.run(11s);
+  CHECK(ann.last<event::Refused>().status == 408);
+  CHECK(bob.count("BYE") >= 1);
+}
