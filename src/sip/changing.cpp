@@ -59,7 +59,10 @@ void Stack::Core::pump(Dialog& dialog) {
 
 void Stack::Core::on_change_response(Dialog& dialog, ClientTransaction& transaction, const Message& response) {
   const int status = response.status();
-  if (status < 200) return transaction.limit(kAnswerMax);
+  if (status < 200) {
+    if (!transaction.is_limited()) transaction.limit(kAnswerMax);
+    return;
+  }
   const bool is_success = status < 300;
   if (!dialog.changes || dialog.changes->transaction != transaction.number()) {
     if (is_success && transaction.method() == Method::invite) on_stray_success(transaction, response, false);

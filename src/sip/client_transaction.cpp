@@ -50,7 +50,7 @@ void ClientTransaction::abandon() {
 }
 
 void ClientTransaction::limit(io::Duration left) {
-  if (state_ == State::proceeding && !timeout_.is_set()) timeout_.set(left);
+  if (state_ == State::proceeding) timeout_.set(left);
 }
 
 void ClientTransaction::on_transport_failure() {

@@ -128,7 +128,8 @@ void Stack::Core::on_response(ClientTransaction& transaction, const Message& res
     if (transaction.method() != Method::invite) return;
     if (response.status() < 200) {
       transactions_.send_cancel(transaction, {});
-      return transaction.limit(64 * settings_.t1);
+      if (!transaction.is_limited()) transaction.limit(64 * settings_.t1);
+      return;
     }
     if (response.status() < 300) on_stray_success(transaction, response, purpose.kind != Kind::reinvite);
     return;

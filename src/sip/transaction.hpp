@@ -69,6 +69,7 @@ class ClientTransaction {
   void abandon();
   /// Gives up after this time if there is no final response by then: a provisional one has stopped timer B.
   void limit(io::Duration left);
+  bool is_limited() const { return timeout_.is_set(); }
 
   uint64_t number() const { return number_; }
   uint64_t secret() const { return secret_; }
