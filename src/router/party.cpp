@@ -48,6 +48,8 @@ bool Party::are_prompts_remote() const {
 
 Task<void> Party::answer_offer(sip::ServerTransactionId transaction) {
   std::string sdp;
+  is_offered_ = true;
+  if (!offer_) offer_.emplace(tools_.loop());
   if (leg_->theirs() && are_prompts_remote()) {
     auto held = co_await hold_anchor();
     auto node = held ? leg_->speaker().node(*leg_->theirs(), anchor_->info()) : Result<std::string>(pass(held));
@@ -73,13 +75,16 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
 
 Task<Result<void>> Party::hold_anchor() {
   if (!anchor_) {
-    auto allocated = co_await NodeAnchor::allocate(tools_.desk, leg_->context().call_sid, leg_->id());
+    // A key of its own: an anchor that is being let go must not come back as the new one.
+    std::string key = fmt::format("{}/{}", leg_->id(), ++anchors_asked_);
+    auto allocated = co_await NodeAnchor::allocate(tools_.desk, leg_->context().call_sid, std::move(key));
     if (!allocated) co_return pass(allocated);
     if (leg_->is_over()) {
       (*allocated)->release();
       co_return fail(Error::Kind::unavailable, "leg {} is over", leg_->id());
     }
-    anchor_ = std::move(*allocated);
+    // A verb and the gateway's own offer may both have asked for one.
+    if (!anchor_) anchor_ = std::move(*allocated);
   }
   if (!leg_->theirs()) co_return Result<void>();
   const std::shared_ptr<NodeAnchor> anchor = anchor_;
@@ -92,7 +97,7 @@ Task<void> Party::await_offer() {
   if (!offer_) co_return;
   const bool is_gateways_turn = tools_.settings.reanchor == ReanchorBy::gateway;
   const milliseconds patience(is_gateways_turn ? 2000 : 100);
-  const bool is_expected = is_gateways_turn || leg_->gateway().reanchors;
+  const bool is_expected = is_offered_ || is_gateways_turn || leg_->gateway().reanchors;
   const io::Reply<bool> offer = *offer_;
   if (is_expected) (void)co_await offer.wait(tools_.loop().now() + patience);
   offer_.reset();
@@ -154,12 +159,13 @@ Task<void> Party::let_go(std::shared_ptr<NodeAnchor> anchor) {
 void Party::set_bridged() {
   media_ = Media::bridged;
   offer_.reset();
+  is_offered_ = false;
   if (anchor_) scope_.spawn(let_go(std::exchange(anchor_, nullptr)));
 }
 
 void Party::set_adrift() {
   if (media_ == Media::bridged) media_ = Media::idle;
-  offer_.emplace(tools_.loop());
+  if (!is_offered_) offer_.emplace(tools_.loop());
 }
 
 Task<bool> Party::bridge_to(const Party& peer) {

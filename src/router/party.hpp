@@ -97,7 +97,9 @@ class Party {
   Media media_ = Media::idle;
   std::shared_ptr<NodeAnchor> anchor_;    // Also held by the work that runs on it.
   std::optional<io::Reply<bool>> offer_;  ///< While adrift: set when the gateway's offer has been answered.
-  std::optional<io::Reply<bool>> over_;   ///< While wait_over() waits.
+  bool is_offered_ = false;               ///< It has come since the last bridge.
+  uint32_t anchors_asked_ = 0;
+  std::optional<io::Reply<bool>> over_;  ///< While wait_over() waits.
   std::optional<bool> is_prompt_local_;
   std::string prompt_reason_;
   io::Scope scope_;
