@@ -155,6 +155,8 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   void on_update(Dialog& dialog, ServerTransaction& transaction);
   void report(Dialog& dialog, ServerTransaction& transaction);
   void respond_in_dialog(ServerTransaction& transaction, Message response, const ExtraHeaders& headers);
+  Result<void> request_early(Dialog& dialog, Method method, const Body& body, const ExtraHeaders& headers,
+                             uint64_t cookie);
   void on_request_response(Dialog& dialog, ClientTransaction& transaction, const Message& response);
   void reply(ServerTransaction& transaction, int status, const ExtraHeaders& headers = {},
              std::string_view reason = {});

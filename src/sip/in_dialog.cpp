@@ -133,6 +133,29 @@ void Stack::Core::respond_in_dialog(ServerTransaction& transaction, Message resp
   if (dialog && status >= 200) pump(*dialog);
 }
 
+/// To the branch of our INVITE that was heard last, or with a PRACK to the one that it is owed.
+Result<void> Stack::Core::request_early(Dialog& dialog, Method method, const Body& body, const ExtraHeaders& headers,
+                                        uint64_t cookie) {
+  OutgoingInvite& out = *dialog.outgoing;
+  if (out.forks.empty()) return fail(Error::Kind::invalid, "dialog: nobody has answered the INVITE yet");
+  if (method == Method::prack) {
+    if (!out.owed_prack) return fail(Error::Kind::invalid, "dialog: no PRACK is owed");
+    OutgoingInvite::Fork* fork = out.find_fork(out.owed_prack->tag);
+    const uint32_t rseq = out.owed_prack->rseq;
+    out.owed_prack.reset();
+    return send_prack(dialog, *fork, rseq, body, headers);
+  }
+  const DialogPath& path = out.forks.back().path;
+  const auto flow = route(path, dialog.flow, body.content.size() + 700);
+  if (!flow) return std::unexpected(flow.error());
+  auto made = compose(path, method, ++dialog.local_cseq, *flow, body, headers);
+  if (!made) return std::unexpected(made.error());
+  const Purpose purpose{.kind = Kind::request, .owner = dialog.number, .cookie = cookie};
+  auto sent = transactions_.send(std::move(*made), *flow, purpose, 64 * settings_.t1);
+  if (!sent) return std::unexpected(sent.error());
+  return {};
+}
+
 Result<uint64_t> Stack::Core::request(DialogId id, Method method, Body body, ExtraHeaders headers) {
   Dialog* dialog = find_open(id);
   if (!dialog) return fail(Error::Kind::not_found, "dialog: over or unknown");
@@ -147,24 +170,7 @@ Result<uint64_t> Stack::Core::request(DialogId id, Method method, Body body, Ext
     return cookie;
   }
   if (dialog->state == Dialog::State::calling) {
-    OutgoingInvite& out = *dialog->outgoing;
-    if (out.forks.empty()) return fail(Error::Kind::invalid, "dialog: nobody has answered the INVITE yet");
-    if (method == Method::prack) {
-      if (!out.owed_prack) return fail(Error::Kind::invalid, "dialog: no PRACK is owed");
-      auto* fork = out.find_fork(out.owed_prack->tag);
-      const uint32_t rseq = out.owed_prack->rseq;
-      out.owed_prack.reset();
-      auto sent = send_prack(*dialog, *fork, rseq, body, headers);
-      if (!sent) return std::unexpected(sent.error());
-      return cookie;
-    }
-    const DialogPath& path = out.forks.back().path;
-    const auto flow = route(path, dialog->flow, body.content.size() + 700);
-    if (!flow) return std::unexpected(flow.error());
-    auto made = compose(path, method, ++dialog->local_cseq, *flow, body, headers);
-    if (!made) return std::unexpected(made.error());
-    const Purpose purpose{.kind = Kind::request, .owner = dialog->number, .cookie = cookie};
-    auto sent = transactions_.send(std::move(*made), *flow, purpose, 64 * settings_.t1);
+    auto sent = request_early(*dialog, method, body, headers, cookie);
     if (!sent) return std::unexpected(sent.error());
     return cookie;
   }
