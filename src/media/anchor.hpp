@@ -69,6 +69,7 @@ struct Port {
   uint16_t ptime_ms = 20;
 
   uint64_t source = 0;  ///< Identity of what arrives now; another after each change of remote, SSRC or numbering.
+  uint64_t fed_by = 0;  ///< Opaque streams: the source whose pictures go out here.
   uint32_t remote_ssrc = 0;
   uint32_t clock_rate = 8000;
   rtp::Receiver receiver;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "telemetry/metrics.hpp"
+
 namespace nearend::media {
 
 Engine::Engine(const Start& start, EngineOutput& output, Worker& worker)
@@ -72,6 +74,7 @@ void Engine::remove(AnchorId id, io::Instant now) {
   for (Stream& stream : anchor->streams) {
     for (Side side : {Side::outer, Side::inner}) {
       Port& port = stream.at(side);
+      count_totals(port);
       const Endpoint to = port.gate.rtcp_target();
       if (port.is_opaque || !port.out.has_sent() || to.port == 0 || !port.may_send) continue;
       std::array<uint8_t, 128> buffer;
@@ -83,6 +86,24 @@ void Engine::remove(AnchorId id, io::Instant now) {
   }
   anchors_[slot_of(id)].reset();
   --anchor_count_;
+}
+
+/// A leg's figures join the process's when it goes: the packet path touches nothing shared.
+void Engine::count_totals(const Port& port) {
+  static telemetry::Counter& in = telemetry::counter("nearend_media_packets_in_total");
+  static telemetry::Counter& out = telemetry::counter("nearend_media_packets_out_total");
+  static telemetry::Counter& stranger = telemetry::counter("nearend_media_dropped_total", "kind=\"source\"");
+  static telemetry::Counter& malformed = telemetry::counter("nearend_media_dropped_total", "kind=\"malformed\"");
+  static telemetry::Counter& format = telemetry::counter("nearend_media_dropped_total", "kind=\"format\"");
+  static telemetry::Counter& late = telemetry::counter("nearend_media_dropped_total", "kind=\"late\"");
+  static telemetry::Counter& ssrc = telemetry::counter("nearend_media_ssrc_changes_total");
+  in.add(port.counters.packets_in);
+  out.add(port.counters.packets_out);
+  stranger.add(port.counters.dropped_source);
+  malformed.add(port.counters.dropped_malformed);
+  format.add(port.counters.dropped_format);
+  late.add(port.counters.late);
+  ssrc.add(port.counters.ssrc_changes);
 }
 
 void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now) {

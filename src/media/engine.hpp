@@ -128,6 +128,8 @@ class Engine {
                   io::Instant now);
   void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
   void send_report(Anchor& anchor, Port& port, io::Instant now);
+  void request_picture(Port& source, uint32_t ssrc);
+  static void count_totals(const Port& port);
   uint64_t ntp(io::Instant now) const;
 
   // engine_jobs.cpp

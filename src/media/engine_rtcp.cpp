@@ -62,6 +62,16 @@ void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Ins
   if (reader.is_broken()) ++port.counters.dropped_malformed;
 }
 
+void Engine::request_picture(Port& source, uint32_t ssrc) {
+  const Endpoint to = source.gate.rtcp_target();
+  if (to.port == 0 || !source.may_send) return;
+  std::array<uint8_t, 32> buffer;
+  rtp::RtcpWriter writer(buffer);
+  writer.receiver_report(source.out.ssrc(), {});
+  writer.picture_loss(source.out.ssrc(), ssrc);
+  output_.send(source.gate.is_rtcp_mux() ? source.rtp_socket : source.rtcp_socket, to, {buffer.data(), writer.size()});
+}
+
 void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
   // RFC 3550 6.2: between a half and one and a half of the interval, so that the legs of a region do not fall into
   // step.

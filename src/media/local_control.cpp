@@ -1,11 +1,14 @@
 #include "media/local_control.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "io/socket_address.hpp"
+#include "telemetry/log.hpp"
 
 namespace nearend::media {
 namespace {
@@ -28,10 +31,29 @@ Result<int> open_udp(const Endpoint& local) {
   return fail(Error::Kind::unavailable, "media port {}: {}", local.to_string(), std::strerror(error));
 }
 
+/// A leg takes four descriptors a stream. What the process may not open is not promised (fault FT18).
+NodeSettings within_descriptors(NodeSettings settings) {
+  constexpr rlim_t others = 256, a_leg = 4;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return settings;
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+  }
+  const rlim_t possible = limit.rlim_cur > others + a_leg ? (limit.rlim_cur - others) / a_leg : 1;
+  if (possible >= settings.anchors_max) return settings;
+  telemetry::warn("media_anchors_limited", {{"anchors_max", settings.anchors_max},
+                                            {"possible", static_cast<uint64_t>(possible)},
+                                            {"descriptors", static_cast<uint64_t>(limit.rlim_cur)}});
+  settings.anchors_max = static_cast<uint32_t>(possible);
+  return settings;
+}
+
 }  // namespace
 
 LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool)
-    : NodeControl(loop, std::move(settings), loader),
+    : NodeControl(loop, within_descriptors(std::move(settings)), loader),
       thread_({.now = loop.now(), .wall = loop.wall(), .seed = loop.random()}, pool,
               [this, &loop, alive = is_alive_](MediaThread::Events events) {
                 loop.post([this, alive, events = std::move(events)]() mutable {
@@ -57,11 +79,28 @@ Result<NodeControl::SocketPair> LocalControl::open_sockets(const Endpoint& local
   Inlet reports = inlet;
   reports.is_rtcp = true;
   thread_.watch(*rtcp, reports);
+  wake_after_turn();
   return SocketPair{static_cast<Socket>(*rtp), static_cast<Socket>(*rtcp)};
 }
 
 void LocalControl::close_sockets(std::vector<Socket> sockets) {
   for (Socket socket : sockets) thread_.close(static_cast<int>(socket));
+  wake_after_turn();
+}
+
+void LocalControl::command(Command run) {
+  thread_.command(std::move(run));
+  wake_after_turn();
+}
+
+/// What one turn of the loop commands is carried out together.
+void LocalControl::wake_after_turn() {
+  if (std::exchange(is_wake_posted_, true)) return;
+  loop().post([this, alive = is_alive_] {
+    if (!*alive) return;
+    is_wake_posted_ = false;
+    thread_.wake();
+  });
 }
 
 LocalNode::LocalNode(io::Loop& loop, NodeSettings settings, http::Client* client)

@@ -19,9 +19,11 @@ class LocalControl final : public NodeControl {
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
   void close_sockets(std::vector<Socket> sockets) override;
-  void command(Command run) override { thread_.command(std::move(run)); }
+  void command(Command run) override;
+  void wake_after_turn();
 
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
+  bool is_wake_posted_ = false;
   MediaThread thread_;
 };
 

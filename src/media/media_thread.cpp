@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "io/socket_address.hpp"
 
@@ -48,6 +49,7 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::func
                 queue->push([done = std::move(done)](Engine&, io::Instant) mutable {
                   if (done) done();
                 });
+                queue->wake_up();
               }),
       engine_(start, *this, worker_) {
   for (int descriptor : {queue_->wake, timer_}) {
@@ -64,6 +66,7 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::func
 
 MediaThread::~MediaThread() {
   command([this](Engine&, io::Instant) { is_stopping_ = true; });
+  wake();
   thread_.join();
   for (size_t i = 0; i < inlets_.size(); ++i)
     if (inlets_[i].anchor != AnchorId::none) ::close(static_cast<int>(i));
@@ -76,17 +79,24 @@ MediaThread::Queue::~Queue() {
 }
 
 void MediaThread::Queue::push(Command run) {
-  bool was_empty = false;
+  const std::lock_guard lock(mutex);
+  commands.push_back(std::move(run));
+}
+
+void MediaThread::Queue::wake_up() {
   {
     const std::lock_guard lock(mutex);
-    was_empty = commands.empty();
-    commands.push_back(std::move(run));
+    if (commands.empty() || std::exchange(is_woken, true)) return;
   }
-  if (was_empty) ::eventfd_write(wake, 1);
+  ::eventfd_write(wake, 1);
 }
 
 void MediaThread::command(Command run) {
   queue_->push(std::move(run));
+}
+
+void MediaThread::wake() {
+  queue_->wake_up();
 }
 
 void MediaThread::watch(int socket, const Inlet& inlet) {
@@ -129,6 +139,7 @@ void MediaThread::run_commands() {
   {
     const std::lock_guard lock(queue_->mutex);
     commands.swap(queue_->commands);
+    queue_->is_woken = false;
   }
   for (Command& run : commands) run(engine_, now());
   arm_tick();

@@ -24,8 +24,11 @@ class MediaThread final : private EngineOutput {
   MediaThread(const Engine::Start& start, WorkerPool& pool, std::function<void(Events)> on_events);
   ~MediaThread();
 
-  /// Any thread; in order per caller.
+  /// Any thread; in order per caller. Taken up at the next `wake` at the latest.
   void command(Command run);
+  /// Has what was commanded carried out. One for all commands of a turn of the caller's loop: each costs a switch of
+  /// threads.
+  void wake();
   /// From now on the socket's datagrams come in as `inlet` says. Given before the anchor is added.
   void watch(int socket, const Inlet& inlet);
   void close(int socket);
@@ -39,8 +42,10 @@ class MediaThread final : private EngineOutput {
     Queue();
     ~Queue();
     void push(Command run);
+    void wake_up();
     std::mutex mutex;
     std::vector<Command> commands;  // under mutex
+    bool is_woken = false;          // under mutex
     int wake = -1;
   };
   void run();

@@ -257,3 +257,43 @@ TEST_CASE("an idle leg with comfort noise hears a steady stream") {
   CHECK(phone.heard.size() <= 51);
   CHECK(find_breaks(phone.heard).timestamp == 0);
 }
+
+TEST_CASE(
+    "video passes with its own SSRC and our peer's payload type, its feedback goes back, and a new watcher gets a "
+    "whole picture") {
+  World world;
+  AllocateRequest request;
+  request.streams = {StreamKind::audio, StreamKind::video};
+  request.leg = "a";
+  const AnchorInfo leg_a = world.allocate(request);
+  request.leg = "b";
+  const AnchorInfo leg_b = world.allocate(request);
+  Phone a(world.loop, world.net, "192.0.2.10", 111), b(world.loop, world.net, "192.0.2.20", 222);
+  Remote remote{.stream = 1, .rtp = a.local(), .formats = {{.payload_type = 96, .name = "VP8", .clock_rate = 90'000}}};
+  (void)world.wait(world.node->set_remote(leg_a.id, Side::outer, remote));
+  remote.rtp = b.local();
+  remote.formats[0].payload_type = 120;
+  (void)world.wait(world.node->set_remote(leg_b.id, Side::outer, remote));
+  (void)world.connect(leg_a, {.kind = Path::Kind::bridge, .peer = leg_b.id});
+  a.payload_type = 96;
+  a.talk_to(leg_a.streams[1].outer);
+  world.loop.run_for(500ms);
+  REQUIRE(b.heard.size() > 20);
+  CHECK(b.heard.back().packet.ssrc == 111);
+  CHECK(b.heard.back().packet.payload_type == 120);
+  REQUIRE(a.reports.size() == 1);
+  rtp::RtcpReader asked(a.reports[0]);
+  CHECK(asked.next()->type == rtp::RtcpType::receiver_report);
+  CHECK(asked.next()->type == rtp::RtcpType::payload_feedback);
+
+  std::array<uint8_t, 64> buffer;
+  rtp::RtcpWriter writer(buffer);
+  writer.receiver_report(222, {});
+  writer.picture_loss(222, 111);
+  Endpoint rtcp = leg_b.streams[1].outer;
+  ++rtcp.port;
+  b.send_rtcp(rtcp, {buffer.data(), writer.size()});
+  world.loop.run_for(50ms);
+  REQUIRE(a.reports.size() == 2);
+  CHECK(a.reports[1] == std::vector<uint8_t>(buffer.data(), buffer.data() + writer.size()));
+}
