@@ -1,5 +1,8 @@
 #include "lab/capture.hpp"
 
+#include <array>
+#include <fstream>
+
 namespace nearend::lab {
 
 void Capture::on_packet(const Passage& passage) {
@@ -39,6 +42,24 @@ std::optional<Captured> Capture::wait(const Match& match, std::chrono::milliseco
 void Capture::clear() {
   const std::lock_guard lock(lock_);
   packets_.clear();
+}
+
+bool write_pcap(const std::vector<Captured>& packets, const std::string& file) {
+  std::ofstream out(file, std::ios::binary);
+  const auto put = [&out](const auto&... words) {
+    const std::array<uint32_t, sizeof...(words)> all{static_cast<uint32_t>(words)...};
+    out.write(reinterpret_cast<const char*>(all.data()), sizeof all);
+  };
+  constexpr uint32_t kNanoseconds = 0xa1b23c4d, kVersion = 0x00040002, kRawIp = 101;
+  put(kNanoseconds, kVersion, 0, 0, 65535, kRawIp);
+  for (const Captured& captured : packets) {
+    if (!captured.has_arrived()) continue;
+    put(captured.left_ns / 1'000'000'000, captured.left_ns % 1'000'000'000, captured.packet.size(),
+        captured.packet.size());
+    out.write(reinterpret_cast<const char*>(captured.packet.data()),
+              static_cast<std::streamsize>(captured.packet.size()));
+  }
+  return static_cast<bool>(out.flush());
 }
 
 }  // namespace nearend::lab

@@ -44,4 +44,8 @@ class Capture : public Tap {
   std::deque<Captured> packets_;
 };
 
+/// The packets as a pcap file (raw IP, stamped when they reached their site), for other tools. True when it was
+/// written.
+bool write_pcap(const std::vector<Captured>& packets, const std::string& file);
+
 }  // namespace nearend::lab

@@ -90,8 +90,12 @@ FlowResult FlowRunner::run_once(const Flow& flow, Stage& stage, int rtt_ms, bool
                     .metrics = run.metrics,
                     .why = joined(run.failures)};
   if (!result.passed) result.why += fmt::format(" (logs in {})", platform.directory().string());
-  std::ofstream(platform.directory() / fmt::format("rtt-{}-ladder.txt", rtt_ms))
-      << write_ladder(run.trace(), platform.wan());
+  const CallTrace trace = run.trace();
+  const auto kept = [&](std::string_view what) {
+    return platform.directory() / fmt::format("rtt-{}-{}", rtt_ms, what);
+  };
+  std::ofstream(kept("ladder.txt")) << write_ladder(trace, platform.wan());
+  if (!result.passed) write_pcap(trace.packets, kept("packets.pcap").string());
   result.seconds = static_cast<double>(now_ns() - begin) / 1e9;
   on_end(flow, run, result);
   return result;

@@ -22,6 +22,10 @@ void measure_talk(FlowRun& run, const CallTrace& trace, double answer_slope) {
   const int64_t end = bye->entered_ns - 200'000'000;
   const Delivery to_callee = delivery(trace, true, begin, end);
   const Delivery to_caller = delivery(trace, false, begin, end);
+  run.metrics["m2e_to_caller"] = to_caller.median_ms();
+  run.metrics["m2e_to_callee"] = to_callee.median_ms();
+  run.metrics["m3_to_caller"] = answer_to_ear_ms(trace, false, Platform::kAccessMs).value_or(-1);
+  run.metrics["m3_to_callee"] = answer_to_ear_ms(trace, true, Platform::kAccessMs).value_or(-1);
   run.metrics["m2e_ms"] = std::max(to_callee.median_ms(), to_caller.median_ms());
   run.metrics["lost"] = static_cast<double>(to_callee.lost + to_caller.lost);
   run.metrics["doubled"] = static_cast<double>(to_callee.doubled + to_caller.doubled);

@@ -78,7 +78,11 @@ double Delivery::median_ms() const {
 
 double Delivery::longest_gap_ms() const {
   double longest = 0;
-  for (size_t i = 1; i < arrivals_ns.size(); ++i) longest = std::max(longest, ms(arrivals_ns[i] - arrivals_ns[i - 1]));
+  for (size_t i = 1; i < times_ns.size(); ++i) {
+    const double spoken = ms(times_ns[i].first - times_ns[i - 1].first);
+    const double heard = ms(times_ns[i].second - times_ns[i - 1].second);
+    longest = std::max(longest, heard - std::max(0.0, spoken - 20));
+  }
   return longest;
 }
 
@@ -102,12 +106,12 @@ Delivery delivery(const CallTrace& trace, bool is_from_caller, int64_t begin_ns,
       if (delay < 0 || delay > kMatchWindowNs) continue;
       if (times++ > 0) continue;
       out.delays_ms.push_back(ms(delay));
-      out.arrivals_ns.push_back(arrival);
+      out.times_ns.emplace_back(packet.entered_ns, arrival);
     }
     out.lost += times == 0 ? 1 : 0;
     out.doubled += times > 1 ? times - 1 : 0;
   }
-  std::ranges::sort(out.arrivals_ns);
+  std::ranges::sort(out.times_ns, {}, [](const auto& times) { return times.second; });
   return out;
 }
 
@@ -120,11 +124,14 @@ const SipSeen* find_response(const CallTrace& trace, int status, std::string_vie
   return find(trace, status, method, from, to, after_ns);
 }
 
-std::optional<double> answer_to_media_ms(const CallTrace& trace, double caller_access_ms, double callee_access_ms) {
+std::optional<double> answer_to_ear_ms(const CallTrace& trace, bool is_from_caller, double access_ms) {
   const SipSeen* answer = callee_answer(trace);
-  if (answer == nullptr) return {};
-  const auto to_caller = shut_ms(trace, false, answer->left_ns, caller_access_ms);
-  const auto to_callee = shut_ms(trace, true, answer->left_ns, callee_access_ms);
+  return answer == nullptr ? std::nullopt : shut_ms(trace, is_from_caller, answer->left_ns, access_ms);
+}
+
+std::optional<double> answer_to_media_ms(const CallTrace& trace, double caller_access_ms, double callee_access_ms) {
+  const auto to_caller = answer_to_ear_ms(trace, false, caller_access_ms);
+  const auto to_callee = answer_to_ear_ms(trace, true, callee_access_ms);
   if (!to_caller || !to_callee) return {};
   return std::max(*to_caller, *to_callee);
 }

@@ -37,9 +37,10 @@ struct Delivery {
   size_t sent = 0;
   size_t lost = 0;
   size_t doubled = 0;
-  std::vector<int64_t> arrivals_ns;
+  std::vector<std::pair<int64_t, int64_t>> times_ns;  ///< Left the mouth, reached the ear; in order of arrival.
   double median_ms() const;
-  double longest_gap_ms() const;  ///< Between arrivals.
+  /// Between arrivals, less what the talker himself paused beyond his 20 ms.
+  double longest_gap_ms() const;
 };
 /// Speech that left `from` and came to `to`, sent within the window. `from_gateway` and `to_gateway` are the gateways'
 /// sites.
@@ -54,6 +55,8 @@ const SipSeen* find_response(const CallTrace& trace, int status, std::string_vie
 /// M3: from the callee's 200 OK entering the gateway to speech of the other at both ears, less the access networks'
 /// delay.
 std::optional<double> answer_to_media_ms(const CallTrace& trace, double caller_access_ms, double callee_access_ms);
+/// The same for one direction.
+std::optional<double> answer_to_ear_ms(const CallTrace& trace, bool is_from_caller, double access_ms);
 /// M4: packets the callee spoke after its 200 OK that never reached the caller.
 std::optional<double> clipped_packets(const CallTrace& trace);
 /// M5: from the callee's BYE entering the gateway to the first sound of the next verb at the caller, less the access
