@@ -112,15 +112,15 @@ Task<Result<ClipPtr>> ClipLoader::make(Source source, std::string key) {
     auto fetched = co_await fetch(std::move(source.value), std::move(key));
     co_return fetched;
   }
-  if (source.kind == Source::Kind::file) {
-    auto read = co_await on_worker([path = source.value] { return read_file(path); });
-    co_return read;
-  }
-  std::string path = file_of(source);
-  auto spoken =
-      co_await on_worker([source = std::move(source), path = std::move(path)] { return speak_or_find(source, path); });
-  if (spoken) cache_.put(key, *spoken, {});
-  co_return spoken;
+  Making work;
+  const bool is_speech = source.kind == Source::Kind::speech;
+  if (is_speech)
+    work = [path = file_of(source), source = std::move(source)] { return speak_or_find(source, path); };
+  else
+    work = [path = source.value] { return read_file(path); };
+  auto made = co_await on_worker(std::move(work));
+  if (made && is_speech) cache_.put(key, *made, {});
+  co_return made;
 }
 
 Task<Result<ClipPtr>> ClipLoader::fetch(std::string url, std::string key) {
@@ -144,7 +144,8 @@ Task<Result<ClipPtr>> ClipLoader::fetch(std::string url, std::string key) {
     co_return kept;
   }
   if (response->status != 200) co_return fail(Error::Kind::not_found, "the server answered {}", response->status);
-  auto clip = co_await on_worker([body = std::move(response->body)] { return decode_audio(body); });
+  Making work = [body = std::move(response->body)] { return decode_audio(body); };
+  auto clip = co_await on_worker(std::move(work));
   if (clip && freshness.may_store) cache_.put(key, *clip, std::move(freshness));
   co_return clip;
 }
@@ -173,7 +174,7 @@ Task<Result<http::Response>> ClipLoader::request(std::string url, http::Headers 
   co_return fail(Error::Kind::refused, "more than {} redirects", redirects_max);
 }
 
-Task<Result<ClipPtr>> ClipLoader::on_worker(std::move_only_function<Result<Clip>()> work) {
+Task<Result<ClipPtr>> ClipLoader::on_worker(Making work) {
   io::Reply<Result<ClipPtr>> reply(loop_);
   worker_.submit(++lane_, [work = std::move(work), reply]() mutable -> Worker::Completion {
     auto made = work();

@@ -27,13 +27,14 @@ class ClipLoader final : public SourceLoader {
   Task<Result<ClipPtr>> load(Source source) override;
 
  private:
+  using Making = std::move_only_function<Result<Clip>()>;
   using Waiting = std::vector<io::Reply<Result<ClipPtr>>>;
 
   static std::string key_of(const Source& source);
   Task<Result<ClipPtr>> make(Source source, std::string key);
   Task<Result<ClipPtr>> fetch(std::string url, std::string key);
   Task<Result<http::Response>> request(std::string url, http::Headers headers);
-  Task<Result<ClipPtr>> on_worker(std::move_only_function<Result<Clip>()> work);
+  Task<Result<ClipPtr>> on_worker(Making work);
   std::string file_of(const Source& source) const;
 
   io::Loop& loop_;

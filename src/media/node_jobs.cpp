@@ -1,0 +1,137 @@
+// Starting and stopping jobs, and bringing them what they play.
+#include <algorithm>
+#include <filesystem>
+
+#include "media/node_control.hpp"
+#include "telemetry/log.hpp"
+
+namespace nearend::media {
+namespace {
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.size() <= 80 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+  });
+}
+
+}  // namespace
+
+Result<std::vector<PlayItem>> NodeControl::make_items(const std::vector<Source>& sources) {
+  std::vector<PlayItem> items;
+  for (const Source& source : sources) {
+    PlayItem item{.kind = source.kind, .length = source.length, .loop = source.loop};
+    if (source.kind == Source::Kind::speech)
+      if (auto has = need("tts"); !has) return pass(has);
+    if (source.kind == Source::Kind::tone) {
+      auto tone = find_tone(source.value);
+      if (!tone) return pass(tone);
+      item.tone = *tone;
+    }
+    if (source.kind == Source::Kind::digits) {
+      item.digits = source.value;
+      for (char c : item.digits)
+        if (c != 'w' && c != 'W' && !rtp::event_of_digit(c))
+          return fail(Error::Kind::invalid, "digits \"{}\": 0-9, A-D, #, *, w and W are possible", source.value);
+    }
+    if (item.needs_clip()) item.clip = loader_.cached(source);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+void NodeControl::load_missing(AnchorId anchor, JobId job, const std::vector<Source>& sources,
+                               const std::vector<PlayItem>& items) {
+  for (size_t i = 0; i < items.size(); ++i)
+    if (items[i].needs_clip() && !items[i].clip) loads_.spawn(load_one(anchor, job, i, sources[i]));
+}
+
+Task<void> NodeControl::load_one(AnchorId anchor, JobId job, size_t item, Source source) {
+  auto clip = co_await loader_.load(std::move(source));
+  command([anchor, job, item, clip = std::move(clip)](Engine& engine, io::Instant) mutable {
+    engine.supply(anchor, job, item, std::move(clip));
+  });
+}
+
+Task<void> NodeControl::load_ahead(Source source) {
+  auto clip = co_await loader_.load(std::move(source));
+  if (!clip) telemetry::debug("media_prefetch_failed", {{"error", clip.error().text}});
+}
+
+void NodeControl::prefetch(std::string url) {
+  Source source{.kind = Source::Kind::url, .value = std::move(url)};
+  if (!loader_.cached(source)) loads_.spawn(load_ahead(std::move(source)));
+}
+
+Task<Result<JobId>> NodeControl::play(AnchorId anchor, PlayRequest request) {
+  co_return play_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::play_now(AnchorId anchor, PlayRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("play"); !has) return pass(has);
+  auto items = make_items(request.sources);
+  if (!items) return pass(items);
+  const JobId job = next_job();
+  std::vector<PlayItem> kept = *items;
+  command(
+      [anchor, job, items = std::move(*items), is_stopped = request.is_stopped_by_digit](
+          Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), is_stopped, now); });
+  load_missing(anchor, job, request.sources, kept);
+  return job;
+}
+
+Task<Result<JobId>> NodeControl::collect(AnchorId anchor, CollectRequest request) {
+  co_return collect_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::collect_now(AnchorId anchor, CollectRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("collect"); !has) return pass(has);
+  auto items = make_items(request.prompt.sources);
+  if (!items) return pass(items);
+  const JobId job = next_job();
+  std::vector<PlayItem> kept = *items;
+  const std::vector<Source> sources = request.prompt.sources;
+  command(
+      [anchor, job, request = std::move(request), items = std::move(*items)](Engine& engine, io::Instant now) mutable {
+        engine.collect(anchor, job, request, std::move(items), now);
+      });
+  load_missing(anchor, job, sources, kept);
+  return job;
+}
+
+Task<Result<JobId>> NodeControl::record(AnchorId anchor, RecordRequest request) {
+  co_return record_now(anchor, std::move(request));
+}
+
+Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (auto has = need("record"); !has) return pass(has);
+  if (request.legs.empty()) request.legs.push_back(anchor);
+  if (request.legs.size() > 2)
+    return fail(Error::Kind::invalid, "legs: one or two can be recorded, not {}", request.legs.size());
+  for (AnchorId leg : request.legs)
+    if (auto known = find(leg); !known) return fail(Error::Kind::not_found, "legs: {}", known.error().text);
+  // File names are ids that we made (threat TH25).
+  if (!is_plain_name(request.path_hint))
+    return fail(Error::Kind::invalid, "path_hint \"{}\" is no id: letters, digits, - and _ are possible",
+                request.path_hint);
+  std::error_code error;
+  std::filesystem::create_directories(settings_.recordings, error);
+  const JobId job = next_job();
+  std::string path = settings_.recordings + "/" + request.path_hint + ".wav";
+  command([job, request = std::move(request), path = std::move(path)](Engine& engine, io::Instant now) {
+    engine.record(job, request, path, now);
+  });
+  return job;
+}
+
+void NodeControl::stop(AnchorId anchor, JobId job) {
+  if (auto held = find(anchor))
+    command([anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
+}
+
+}  // namespace nearend::media
