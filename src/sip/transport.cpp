@@ -92,6 +92,7 @@ class Transport::Impl {
   std::unordered_map<uint64_t, PeerKey> outgoing_keys_;
   std::unordered_map<IpAddress, size_t> per_source_;
   uint64_t connection_last_ = 0;
+  std::shared_ptr<bool> is_here_ = std::make_shared<bool>(true);  // watched by what was posted to the loop
   telemetry::Counter& strangers_ = telemetry::counter("sip_dropped_total", "reason=\"source not admitted\"");
   telemetry::Counter& overfull_ = telemetry::counter("sip_dropped_total", "reason=\"connection limit\"");
 };
@@ -171,11 +172,12 @@ void Transport::Impl::forget(Connection& connection, const Error& error) {
     outgoing_.erase(key->second);
     outgoing_keys_.erase(key);
   }
-  // The connection may be on the stack below us: it goes at the next turn of the loop. The reference count is for the
+  // The connection may be on the stack below us, and so may who sent on it: both hear of it at the next turn of the
   // loop.
-  std::shared_ptr<Connection> doomed = std::move(node.mapped());
-  loop_.post([doomed] {});
-  if (on_failure) on_failure(flow, error);
+  std::shared_ptr<Connection> doomed = std::move(node.mapped());  // the posted work keeps it until then
+  loop_.post([this, doomed, flow, error, is_here = std::weak_ptr(is_here_)] {
+    if (!is_here.expired() && on_failure) on_failure(flow, error);
+  });
 }
 
 const Transport::Impl::Port* Transport::Impl::find_port(uint32_t tag, Protocol protocol,
