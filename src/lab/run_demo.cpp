@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kTalkPackets = 125;  // 2.5 s each way
-constexpr int kPromptPackets = 60;
+constexpr int kPromptPackets = 15;
 
 void say(std::string_view line) {
   fmt::print("{}\n", line);
@@ -60,7 +60,7 @@ void play_call(FlowRun& run, DemoResult& result) {
     run.callee.hangup();
     if (!call.has_prompt_between) continue;
     begin_phase(result, round < call.rounds ? "prompt between" : "prompt at the end", false);
-    if (round == call.rounds) run.hear_prompt(std::min(kPromptPackets, 30));
+    if (round == call.rounds) run.hear_prompt(kPromptPackets);
   }
   run.expect(run.caller.wait_ended(20s), "the caller's call did not end");
   if (!result.phases.empty()) result.phases.back().end_ns = now_ns();
