@@ -78,13 +78,26 @@ def check_layers(path, text):
                     broken.append(f"{place}: <{outside[1]}> belongs to {', '.join(sorted(owners))}")
 
 
+def awaits_in_condition(code):
+    """True when the parentheses of an if, while or switch hold a co_await."""
+    for found in re.finditer(r"\b(?:if|while|switch)\s*(?:constexpr\s*)?\(", code):
+        depth = 1
+        for at in range(found.end(), len(code)):
+            depth += {"(": 1, ")": -1}.get(code[at], 0)
+            if depth == 0:
+                break
+        if "co_await" in code[found.end():at]:
+            return True
+    return False
+
+
 def check_coroutines(path, text):
     for number, line in enumerate(text.splitlines(), 1):
         code = line.split("//")[0]
         place = f"{path.relative_to(ROOT)}:{number}"
         if code.count("co_await") > 1:
             broken.append(f"{place}: more than one co_await in a statement")
-        if re.search(r"\b(if|while|switch)\s*\([^;]*co_await", code):
+        if awaits_in_condition(code):
             broken.append(f"{place}: co_await stands in a condition")
         if "co_await" in code and re.search(r"\?[^:]*:", code) and re.search(r"\?.*co_await|co_await.*\?", code):
             broken.append(f"{place}: co_await stands in ?:")

@@ -256,7 +256,9 @@ Task<void> Dialing::arm(Attempt& attempt) {
   json::object body = link::to_json(sources);
   body["kind"] = next.kind == call::Continuation::Kind::hangup ? "hangup" : "play";
   body["hangup"] = next.is_hangup_after || next.kind == call::Continuation::Kind::hangup;
-  LinkLeg::Reply taken = co_await caller.info({"continuation", {}}, "application/json", to_json(body));
+  link::Item action{"continuation", {}};
+  std::string text = to_json(body);
+  LinkLeg::Reply taken = co_await caller.info(std::move(action), "application/json", std::move(text));
   is_continuation_sent_ = taken.is_good();
 }
 

@@ -198,18 +198,21 @@ Task<void> Dialing::record() {
 Task<void> Dialing::go_direct() {
   LinkLeg& caller = context_.caller.leg();
   LinkLeg& callee = winner_->party->leg();
-  LinkLeg::Reply near = co_await caller.info({"outer", {}});
-  LinkLeg::Reply far = co_await callee.info({"outer", {}});
+  const link::Item outer{"outer", {}};
+  LinkLeg::Reply near = co_await caller.info(outer);
+  LinkLeg::Reply far = co_await callee.info(outer);
   if (!near.is_good() || !far.is_good() || phase_ != Phase::talking) co_return;
   auto near_sdp = sdp::parse_sdp(near.body);
   auto far_sdp = sdp::parse_sdp(far.body);
   if (!near_sdp || !far_sdp) co_return;
   std::string to_far = callee.speaker().passed_on(*near_sdp);
-  LinkLeg::Reply taken = co_await callee.reinvite({"direct", {{"peer", caller.id()}}}, std::move(to_far));
+  link::Item with_caller{"direct", {{"peer", caller.id()}}};
+  LinkLeg::Reply taken = co_await callee.reinvite(std::move(with_caller), std::move(to_far));
   if (!taken.is_good() || phase_ != Phase::talking) co_return;
   auto answered = sdp::parse_sdp(taken.body);
   std::string to_near = caller.speaker().passed_on(answered ? *answered : *far_sdp);
-  LinkLeg::Reply done = co_await caller.reinvite({"direct", {{"peer", callee.id()}}}, std::move(to_near));
+  link::Item with_callee{"direct", {{"peer", callee.id()}}};
+  LinkLeg::Reply done = co_await caller.reinvite(std::move(with_callee), std::move(to_near));
   context_.note_event("direct", {{"taken", done.is_good()}});
   if (done.is_good() || phase_ != Phase::talking) co_return;
   (void)co_await winner_->party->bridge_to(context_.caller);

@@ -124,7 +124,8 @@ Task<Result<void>> Party::to_router() {
 
 Task<void> Party::ask_for_media(std::string sdp) {
   const std::shared_ptr<NodeAnchor> anchor = anchor_;
-  LinkLeg::Reply reply = co_await leg_->reinvite({"anchor", {}}, std::move(sdp));
+  link::Item action{"anchor", {}};
+  LinkLeg::Reply reply = co_await leg_->reinvite(std::move(action), std::move(sdp));
   if (anchor != anchor_) co_return;
   if (reply.is_good() && leg_->theirs()) {
     (void)co_await anchor->face(*leg_->theirs());
@@ -146,7 +147,8 @@ Task<void> Party::release_at_gateway() {
   std::shared_ptr<NodeAnchor> anchor = std::exchange(anchor_, nullptr);
   if (leg_->theirs()) {
     std::string sdp = leg_->speaker().idle(*leg_->theirs());
-    (void)co_await leg_->reinvite({"release", {}}, std::move(sdp));
+    link::Item action{"release", {}};
+    (void)co_await leg_->reinvite(std::move(action), std::move(sdp));
   }
   if (anchor) anchor->release();
 }
@@ -193,7 +195,8 @@ Task<void> Party::ring_back(std::string tone) {
 Task<void> Party::ring_off() {
   if (!leg_->is_answered()) co_return;
   if (anchor_) anchor_->stop_jobs();
-  (void)co_await leg_->info({"ring", {{"off", ""}}});
+  link::Item action{"ring", {{"off", ""}}};
+  (void)co_await leg_->info(std::move(action));
 }
 
 Task<Result<std::string>> Party::prepare_anchor(sdp::SessionDescription like) {
