@@ -49,24 +49,32 @@ void Endpoints::watch(Leg& leg) {
   leg.media.watch_silence(parts_.settings.rtp_timeout);
 }
 
-void Endpoints::answer(Leg& caller, const std::vector<sdp::Codec>& codecs) {
-  if (caller.is_over || caller.dialogs.is_outer_answered) return;
-  caller.dialogs.is_outer_answered = true;
+/// Our description for the 200: what was answered already, unless the peer has made its choice meanwhile.
+std::string Endpoints::answer_for(Leg& caller, const Leg* peer) {
   Negotiation& outer = caller.media.outer;
-  std::string sdp;
+  const auto codecs = peer != nullptr ? peer->media.outer.agreed_codecs() : std::vector<sdp::Codec>{};
   if (outer.theirs().empty()) {
     if (!codecs.empty()) outer.prefer(codecs);
-    sdp = outer.offer();
-  } else if (!codecs.empty() && !sdp::is_same_codec(codecs.front(), outer.agreed_codecs().front())) {
-    outer.prefer({codecs.front()});
-    const std::string offer = outer.theirs();
-    auto answer = outer.answer(offer);
-    outer.prefer({sdp::pcmu(), sdp::pcma()});
-    sdp = answer ? std::move(*answer) : outer.ours();
-    if (answer) apply(caller);
-  } else {
-    sdp = outer.ours();
+    return outer.offer();
   }
+  const bool is_same_codec = codecs.empty() || outer.agreed_codecs().empty() ||
+                             sdp::is_same_codec(codecs.front(), outer.agreed_codecs().front());
+  const bool has_video = caller.media.addresses(media::Side::outer).size() > 1;
+  if (peer == nullptr || (is_same_codec && !has_video)) return outer.ours();
+  const std::string offer = outer.theirs();
+  const auto far_side = sdp::parse_sdp(peer->media.outer.theirs());
+  if (!codecs.empty()) outer.prefer({codecs.front()});
+  auto answer = outer.answer(offer, sdp::Direction::sendrecv, far_side ? &*far_side : nullptr);
+  outer.prefer({sdp::pcmu(), sdp::pcma()});
+  if (!answer) return outer.ours();
+  apply(caller);
+  return std::move(*answer);
+}
+
+void Endpoints::answer(Leg& caller, const Leg* peer) {
+  if (caller.is_over || caller.dialogs.is_outer_answered) return;
+  caller.dialogs.is_outer_answered = true;
+  std::string sdp = answer_for(caller, peer);
   parts_.ledger.answer(caller, [this, id = caller.id, sdp = std::move(sdp)]() mutable {
     Leg* leg = parts_.legs.by_id(id);
     if (leg == nullptr) return;

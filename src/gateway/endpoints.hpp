@@ -23,9 +23,9 @@ class Endpoints {
   void ring(Leg& caller);
   /// 183 with our description: the caller hears what its path gives.
   void early_media(Leg& caller);
-  /// Answers an inbound leg once its answer event is durable; a second call changes nothing. `codecs`: those of the leg
-  /// it is to talk to, so that nothing need be transcoded; empty: as agreed.
-  void answer(Leg& caller, const std::vector<sdp::Codec>& codecs = {});
+  /// Answers an inbound leg once its answer event is durable; a second call changes nothing. `peer` is the leg it is to
+  /// talk to, if that is here: its codec is taken, so that nothing need be transcoded, and what it refused is refused.
+  void answer(Leg& caller, const Leg* peer = nullptr);
 
   void on_acknowledged(Leg& leg, const sip::event::Acknowledged& event);
   void on_requested(Leg& leg, const sip::event::Requested& event);
@@ -38,6 +38,7 @@ class Endpoints {
  private:
   void on_offer(Leg& leg, const sip::event::Requested& event);
   void follow_codec(Leg& leg);
+  std::string answer_for(Leg& caller, const Leg* peer);
   void watch(Leg& leg);
 
   Parts& parts_;

@@ -5,10 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <unordered_map>
 #include <utility>
 
+#include "base/ids.hpp"
 #include "base/text.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -22,6 +25,10 @@ constexpr uint64_t restart_size = 64 << 20;
 constexpr size_t line_bytes_max = 16 << 10;
 constexpr size_t read_bytes = 256 << 10;
 constexpr std::chrono::milliseconds retry_pause{200};
+constexpr std::chrono::milliseconds gather_for{20};  // what nobody waits for is written with what somebody does
+constexpr std::chrono::seconds alive_interval{1};
+constexpr std::chrono::milliseconds linger{20};
+constexpr std::string_view alive_kind = "alive";
 
 std::string system_error(std::string_view what, const std::string& path) {
   return fmt::format("journal {}: {}: {}", path, what, std::strerror(errno));
@@ -36,20 +43,63 @@ Result<std::string> read_at(int descriptor, const std::string& path, uint64_t of
   return bytes;
 }
 
-/// Where the good records end: the first line that is torn or does not match its checksum.
-Result<uint64_t> good_length(int descriptor, const std::string& path) {
-  uint64_t offset = 0;
+/// What a journal that is opened says about the time before.
+struct Past {
+  uint64_t length = 0;                           ///< Where the good records end: the first torn or altered line.
+  int64_t last_ms = 0;                           ///< When the process was last alive.
+  std::unordered_map<std::string, Record> open;  ///< Legs without an end: their answer, or their start.
+};
+
+void learn(Past& past, Record record) {
+  past.last_ms = std::max(past.last_ms, record.event.at_ms);
+  if (record.event.kind == "end") past.open.erase(record.event.leg);
+  if (record.event.kind == "start" || record.event.kind == "answer")
+    past.open.insert_or_assign(record.event.leg, std::move(record));
+}
+
+Result<Past> read_past(int descriptor, const std::string& path) {
+  Past past;
   for (;;) {
-    const auto bytes = read_at(descriptor, path, offset, read_bytes);
+    const auto bytes = read_at(descriptor, path, past.length, read_bytes);
     if (!bytes) return std::unexpected(bytes.error());
     size_t at = 0;
     for (size_t end = bytes->find('\n'); end != std::string::npos; end = bytes->find('\n', at)) {
-      if (!parse_line(std::string_view(*bytes).substr(at, end - at))) return offset + at;
+      auto record = parse_line(std::string_view(*bytes).substr(at, end - at));
+      if (!record && record.error().kind == Error::Kind::malformed) {
+        past.length += at;
+        return past;
+      }
+      if (record) learn(past, std::move(*record));
       at = end + 1;
     }
-    if (at == 0) return offset;
-    offset += at;
+    if (at == 0) return past;
+    past.length += at;
   }
+}
+
+/// The end of a leg whose gateway died: at the last sign of life, not at the restart (invariant I6).
+Record end_of_orphan(io::Loop& loop, const Record& last, int64_t last_ms) {
+  Record end = last;
+  const bool is_answered = last.event.kind == "answer";
+  const int64_t talked_ms = is_answered ? std::max<int64_t>(0, last_ms - last.event.at_ms) : 0;
+  const uint64_t first = loop.random();
+  const uint64_t second = loop.random();
+  end.event.id = make_sid("EV", loop.wall_ms(), first, second);
+  end.event.kind = "end";
+  end.event.at_ms = std::max(last_ms, last.event.at_ms);
+  end.event.detail =
+      fmt::format(R"({{"status":500,"cause":"gateway restarted","by":"gateway","answered":{},"duration_ms":{}}})",
+                  is_answered, talked_ms);
+  return end;
+}
+
+Record sign_of_life() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  Record record;
+  record.event.id = "alive";
+  record.event.kind = alive_kind;
+  record.event.at_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  return record;
 }
 
 uint64_t read_cursor(const std::string& path) {
@@ -68,20 +118,22 @@ Result<std::unique_ptr<FileJournal>> FileJournal::open(io::Loop& loop, std::stri
                              : ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
   if (descriptor < 0) return fail(Error::Kind::unavailable, "{}", system_error("open", path));
   struct stat facts{};
-  const auto good = good_length(descriptor, path);
-  if (!good || ::fstat(descriptor, &facts) != 0) {
+  const auto past = read_past(descriptor, path);
+  if (!past || ::fstat(descriptor, &facts) != 0) {
     ::close(descriptor);
-    return fail(Error::Kind::unavailable, "{}", good ? system_error("stat", path) : good.error().text);
+    return fail(Error::Kind::unavailable, "{}", past ? system_error("stat", path) : past.error().text);
   }
-  const uint64_t cut = static_cast<uint64_t>(facts.st_size) - *good;
+  const uint64_t cut = static_cast<uint64_t>(facts.st_size) - past->length;
   if (cut > 0) {
     telemetry::warn("journal cut at its last good record", {{"path", path}, {"bytes", cut}});
-    if (::ftruncate(descriptor, static_cast<off_t>(*good)) != 0) {
+    if (::ftruncate(descriptor, static_cast<off_t>(past->length)) != 0) {
       ::close(descriptor);
       return fail(Error::Kind::unavailable, "{}", system_error("truncate", path));
     }
   }
-  return std::unique_ptr<FileJournal>(new FileJournal(loop, std::move(path), descriptor, *good, cut));
+  std::unique_ptr<FileJournal> journal(new FileJournal(loop, std::move(path), descriptor, past->length, cut));
+  for (const auto& [leg, last] : past->open) journal->append(end_of_orphan(loop, last, past->last_ms));
+  return journal;
 }
 
 FileJournal::FileJournal(io::Loop& loop, std::string path, int descriptor, uint64_t size, uint64_t cut)
@@ -104,18 +156,39 @@ FileJournal::~FileJournal() {
 void FileJournal::append(Record record, io::Callback on_durable) {
   std::string line = to_line(record);
   line += '\n';
-  bool is_first = false;
+  bool is_wake_needed = false;
+  const int64_t legs_more = record.event.kind == "start" ? 1 : record.event.kind == "end" ? -1 : 0;
   {
     const std::scoped_lock lock(mutex_);
+    legs_open_ = std::max<int64_t>(0, legs_open_ + legs_more);
     if (waiting_.lines.size() + line.size() > waiting_bytes_max) {
       telemetry::counter("nearend_gateway_journal_lines_lost").add();
     } else {
-      is_first = waiting_.lines.empty();
+      is_wake_needed = waiting_.lines.empty();
       waiting_.lines += line;
     }
-    if (on_durable) waiting_.on_durable.push_back(std::move(on_durable));
+    if (on_durable) {
+      is_wake_needed = is_wake_needed || waiting_.on_durable.empty();
+      waiting_.on_durable.push_back(std::move(on_durable));
+    }
   }
-  if (is_first) wake_.notify_one();
+  if (is_wake_needed) wake_.notify_one();
+}
+
+/// What a caller waits for is written at once; all else waits a little for company.
+void FileJournal::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  const auto is_urgent = [this] { return is_stopping_ || is_restart_wanted_ || !waiting_.on_durable.empty(); };
+  if (is_urgent()) return;
+  if (waiting_.lines.empty() && legs_open_ == 0) {
+    is_asleep_ = true;
+    wake_.wait(lock, [&] { return is_urgent() || !waiting_.lines.empty(); });
+    is_asleep_ = false;
+  }
+  (void)wake_.wait_for(lock, linger, is_urgent);
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_alive_due = legs_open_ > 0 && waiting_.lines.empty() && now - written_at_ >= alive_interval;
+  if (is_alive_due) waiting_.lines = to_line(sign_of_life()) + "\n";
+  if (!waiting_.lines.empty()) written_at_ = now;
 }
 
 /// The journal's own thread.
@@ -124,9 +197,7 @@ void FileJournal::run() {
     Waiting batch;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] {
-        return is_stopping_ || is_restart_wanted_ || !waiting_.lines.empty() || !waiting_.on_durable.empty();
-      });
+      wait_for_work(lock);
       std::swap(batch, waiting_);
       if (is_stopping_ && batch.lines.empty()) return;
       if (std::exchange(is_restart_wanted_, false) && batch.lines.empty()) restart_if_shipped();
@@ -164,9 +235,9 @@ bool FileJournal::write_out(std::string_view lines) {
   return false;
 }
 
-/// With the lock held and nothing waiting.
+/// With the lock held and nothing waiting. Not while legs are open: a crash would find them nowhere.
 void FileJournal::restart_if_shipped() {
-  if (shipped_ != durable_) return;
+  if (shipped_ != durable_ || legs_open_ > 0) return;
   // The cursor first: a crash in between ships everything once more, which is harmless.
   if (!write_cursor(0) || ::ftruncate(descriptor_, 0) != 0) return;
   durable_ = 0;
@@ -186,10 +257,8 @@ Result<FileJournal::Batch> FileJournal::read(uint64_t offset, size_t records_max
   size_t at = 0;
   for (size_t end = bytes->find('\n'); end != std::string::npos && batch.records.size() < records_max;
        end = bytes->find('\n', at)) {
-    if (auto record = parse_line(std::string_view(*bytes).substr(at, end - at)))
-      batch.records.push_back(std::move(*record));
-    else
-      telemetry::error("journal line cannot be read", {{"path", path_}, {"offset", offset + at}});
+    auto line = read_written_line(std::string_view(*bytes).substr(at, end - at));
+    if (line && line->kind != alive_kind) batch.records.push_back(std::move(*line));
     at = end + 1;
   }
   // A line that does not fit is longer than any we write: skip what is there.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -31,7 +32,7 @@ class FileJournal final : public Journal {
 
   /// Records from `offset` on that are durable, at most `records_max`, and the offset after them. Loop's thread.
   struct Batch {
-    std::vector<Record> records;
+    std::vector<WrittenLine> records;
     uint64_t next = 0;
   };
   Result<Batch> read(uint64_t offset, size_t records_max) const;
@@ -51,6 +52,7 @@ class FileJournal final : public Journal {
 
   FileJournal(io::Loop& loop, std::string path, int descriptor, uint64_t size, uint64_t cut);
   void run();
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   bool write_out(std::string_view lines);
   void restart_if_shipped();
   Result<void> write_cursor(uint64_t offset) const;
@@ -66,8 +68,11 @@ class FileJournal final : public Journal {
   std::condition_variable wake_;
   Waiting waiting_;
   uint64_t durable_;
+  int64_t legs_open_ = 0;  // begun and not ended since we were opened
   bool is_stopping_ = false;
   bool is_restart_wanted_ = false;
+  bool is_asleep_ = false;                              // until somebody wakes it
+  std::chrono::steady_clock::time_point written_at_{};  // the thread's own
   std::thread thread_;
 };
 

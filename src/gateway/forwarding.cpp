@@ -23,7 +23,7 @@ void Forwarding::start(Leg& caller, Order order) {
   callee.to = order.to;
   callee.attempt = std::make_unique<Attempt>(parts_.loop());
   parts_.ledger.begin(callee);
-  if (caller.bill.is_started) parts_.ledger.start(callee);
+  parts_.ledger.start(callee);
   callee.scope.spawn(run(callee, std::move(order)));
 }
 
@@ -75,7 +75,7 @@ void Forwarding::on_answered(Leg& callee) {
     return parts_.endings->end(callee, {.status = 200, .text = "the caller is gone", .by = "peer"});
   parts_.pairing->join(callee, {.leg = caller->id});
   parts_.ledger.answer(callee, {});
-  parts_.endpoints->answer(*caller, callee.media.outer.agreed_codecs());
+  parts_.endpoints->answer(*caller, &callee);
   callee.media.watch_silence(parts_.settings.rtp_timeout);
 }
 

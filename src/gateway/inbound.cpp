@@ -120,9 +120,14 @@ void Inbound::give_up(Leg& leg, int status, std::string_view text, std::string_v
 
 Task<void> Inbound::set_up(Leg& leg, Order order) {
   io::Reply<policy::RouterAnswer> routers(parts_.loop());
-  leg.scope.spawn(pick_routers(leg, routers));
+  // Asked while the anchor is allocated; a number that only forwards asks nobody.
+  if (leg.is_forwarded)
+    parts_.ledger.start(leg);
+  else
+    leg.scope.spawn(pick_routers(leg, routers));
   media::AllocateRequest wanted{.call = leg.call, .leg = leg.id, .streams = order.streams};
   wanted.lease = {};
+  wanted.has_inner = !leg.is_forwarded;
   const auto allocated = co_await leg.media.allocate(std::move(wanted));
   if (leg.is_over) co_return;
   if (!allocated) {
@@ -159,10 +164,6 @@ Task<void> Inbound::pick_routers(Leg& leg, io::Reply<policy::RouterAnswer> reply
   }
   if (!answer.routers.empty()) leg.events_url = answer.routers.front().events_url;
   parts_.ledger.start(leg);
-  for (Leg* child : parts_.legs.children_of(leg)) {
-    child->events_url = leg.events_url;
-    parts_.ledger.start(*child);
-  }
   reply.set(std::move(answer));
 }
 

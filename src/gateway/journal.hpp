@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,17 @@ struct Record {
 
 /// The record as one line without the line end: checksum, blank, JSON.
 std::string to_line(const Record& record);
-/// Errors: malformed (torn, checksum, JSON).
+/// Errors: malformed (torn, or the checksum is wrong), invalid (whole, but not a record).
 Result<Record> parse_line(std::string_view line);
-/// The records as the JSON array that is posted to a router.
-std::string to_json_array(const std::vector<Record>& records);
+/// A line of our own journal as far as shipping it needs: nothing is parsed but the ends.
+struct WrittenLine {
+  std::string json;  ///< The event as an object; the ship_to member in it does no harm.
+  std::string id, kind, ship_to;
+};
+/// Nothing when the line does not begin and end as to_line() writes it.
+std::optional<WrittenLine> read_written_line(std::string_view line);
+/// The lines as the JSON array that is posted to a router.
+std::string to_json_array(const std::vector<WrittenLine>& lines);
 
 /// Where call events are written before anything that depends on them happens (invariants I4 to I6): append-only,
 /// shipped later at least once. Gateway's loop only.

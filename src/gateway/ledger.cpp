@@ -26,6 +26,15 @@ std::string_view direction_of(const Leg& leg) {
   return leg.is_inbound ? "inbound" : "outbound";
 }
 
+/// Text of outsiders as the journal and its readers bear it: ASCII without controls.
+std::string printable(std::string_view text) {
+  constexpr size_t length_max = 256;
+  std::string plain(text.substr(0, length_max));
+  for (char& c : plain)
+    if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) c = '?';
+  return plain;
+}
+
 }  // namespace
 
 std::string reason_header(const EndCause& cause) {
@@ -60,7 +69,7 @@ void Ledger::begin(Leg& leg) {
 
 void Ledger::start(Leg& leg) {
   if (std::exchange(leg.bill.is_started, true)) return;
-  json::object detail{{"direction", direction_of(leg)}, {"from", leg.from}, {"to", leg.to}};
+  json::object detail{{"direction", direction_of(leg)}, {"from", printable(leg.from)}, {"to", printable(leg.to)}};
   if (!leg.parent.empty()) detail["parent"] = leg.parent;
   if (leg.is_forwarded) detail["forwarded"] = true;
   append(leg, "start", to_json(detail), {}, leg.bill.started_ms);
@@ -90,7 +99,7 @@ void Ledger::end(Leg& leg, const EndCause& cause) {
   leg.bill.talked = talked(leg);
   leg.bill.is_closed = true;
   const json::object detail{{"status", cause.status},
-                            {"cause", cause.text},
+                            {"cause", printable(cause.text)},
                             {"by", cause.by},
                             {"answered", leg.bill.is_answered},
                             {"duration_ms", talked(leg).count()},

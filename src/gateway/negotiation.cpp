@@ -91,7 +91,7 @@ sdp::LocalMedia Negotiation::relayed_line(const sdp::Media& section, size_t stre
 }
 
 std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescription& description,
-                                                    sdp::Direction direction) {
+                                                    sdp::Direction direction, const sdp::SessionDescription* far_side) {
   std::vector<sdp::LocalMedia> locals;
   std::vector<bool> is_taken(streams_.size(), false);
   lines_.clear();
@@ -113,7 +113,10 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
       if (line.stream) local = audio_line(*line.stream, direction);
     } else if (is_carried_video(section)) {
       line.stream = take(media::StreamKind::video);
-      if (line.stream) local = relayed_line(section, *line.stream, direction);
+      const size_t index = locals.size();
+      const bool has_far_line = far_side != nullptr && index < far_side->media.size();
+      const sdp::Media& far_line = has_far_line ? far_side->media[index] : section;
+      if (line.stream && !far_line.is_rejected()) local = relayed_line(far_line, *line.stream, direction);
     }
     locals.push_back(std::move(local));
   }
@@ -141,11 +144,12 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
   }
 }
 
-Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction direction) {
+Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction direction,
+                                        const sdp::SessionDescription* far_side) {
   auto parsed = sdp::parse_sdp(offer);
   if (!parsed) return pass(parsed);
   const auto lines_before = lines_;
-  const auto locals = lines_for(*parsed, direction);
+  const auto locals = lines_for(*parsed, direction, far_side);
   auto answer = speaker_->answer(*parsed, locals, sdp::Preference::offerer);
   if (!answer.is_acceptable) {
     lines_ = lines_before;

@@ -41,7 +41,9 @@ class Negotiation {
   const std::vector<sdp::Codec>& codecs() const { return codecs_; }
 
   /// Answers an offer. Errors: malformed (400), unsupported (488).
-  Result<std::string> answer(std::string_view offer, sdp::Direction direction = sdp::Direction::sendrecv);
+  /// `far_side` is what the leg's peer answered to the same lines: what it refused is refused here too.
+  Result<std::string> answer(std::string_view offer, sdp::Direction direction = sdp::Direction::sendrecv,
+                             const sdp::SessionDescription* far_side = nullptr);
   /// An offer; video lines are copied from `model` if given.
   std::string offer(const sdp::SessionDescription* model = nullptr,
                     sdp::Direction direction = sdp::Direction::sendrecv);
@@ -74,7 +76,8 @@ class Negotiation {
     sdp::SessionDescription description;
     std::vector<sdp::LocalMedia> lines;
   };
-  std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, sdp::Direction direction);
+  std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, sdp::Direction direction,
+                                         const sdp::SessionDescription* far_side = nullptr);
   sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction) const;
   sdp::LocalMedia relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const;
   void learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs);

@@ -97,8 +97,7 @@ bool Pairing::on_peer_answered(Leg& caller, std::string_view peer) {
 void Pairing::opened(Leg& leg) {
   parts_.verbs->stop_ring(leg);
   const Leg* peer = leg.joint.peer_gateway.empty() ? parts_.legs.by_id(leg.joint.peer) : nullptr;
-  if (leg.is_inbound && !leg.dialogs.is_outer_answered)
-    parts_.endpoints->answer(leg, peer != nullptr ? peer->media.outer.agreed_codecs() : std::vector<sdp::Codec>{});
+  if (leg.is_inbound && !leg.dialogs.is_outer_answered) parts_.endpoints->answer(leg, peer);
   link::Item action{.name = "bridged"};
   action.parameters.emplace_back("peer", leg.joint.peer);
   if (!leg.is_forwarded) parts_.link_end->info(leg, std::move(action));

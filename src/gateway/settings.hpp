@@ -86,7 +86,6 @@ struct Settings {
   std::vector<ListenSettings> link_listen;  ///< For routers and other gateways: tcp or tls.
   std::vector<Cidr> link_peers;             ///< Who may speak the platform's dialect to us.
   std::string link_key;                     ///< Shared key of Platform-Signature; empty: TLS proves the peers.
-  std::optional<io::TlsSettings> link_tls;  ///< How to call peers over TLS.
   std::vector<std::string> features{"bridge", "play", "local-tts", "record", "collect", "hangup-on-star", "video"};
   ///< What the region offers: announced to routers, and refused with 501 when absent.
   std::vector<Provider> providers;                     ///< Trunks.

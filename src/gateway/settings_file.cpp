@@ -63,7 +63,6 @@ void describe(config::Section& section, Settings& settings) {
   section.list("link_listen", settings.link_listen, "An address for routers and other gateways: tcp or tls.");
   section.key("link_peers", settings.link_peers, "Who may speak the platform's dialect to us.");
   section.key("link_key", settings.link_key, "Shared key of Platform-Signature; empty: TLS proves the peers.");
-  section.table("link_tls", settings.link_tls, "How peers are called over TLS.");
   section.key("features", settings.features,
               "What the region offers; announced to routers, refused with 501 when absent.");
   section.list("provider", settings.providers, "A trunk.");

@@ -53,9 +53,9 @@ std::vector<std::string> Shipper::destinations(const std::string& wanted) const 
 }
 
 /// True when every record is somewhere, or has nowhere to go.
-Task<bool> Shipper::ship(std::vector<Record> records) {
-  std::map<std::string, std::vector<Record>> by_url;
-  for (Record& record : records) by_url[record.ship_to].push_back(std::move(record));
+Task<bool> Shipper::ship(std::vector<WrittenLine> records) {
+  std::map<std::string, std::vector<WrittenLine>> by_url;
+  for (WrittenLine& record : records) by_url[record.ship_to].push_back(std::move(record));
   for (const auto& [wanted, group] : by_url) {
     const std::vector<std::string> urls = destinations(wanted);
     bool has_arrived = urls.empty();

@@ -32,7 +32,7 @@ class Shipper {
 
  private:
   Task<void> run();
-  Task<bool> ship(std::vector<Record> records);
+  Task<bool> ship(std::vector<WrittenLine> records);
   Task<bool> post(std::string url, std::string body);
   std::vector<std::string> destinations(const std::string& wanted) const;
 

@@ -262,6 +262,35 @@ TEST_CASE("a late offer is answered in the ACK") {
   CHECK(world.region.media.has("1 outer 192.0.2.1:4000 PCMA"));
 }
 
+TEST_CASE("video lines are relayed with our addresses, and what the callee refuses is refused to the caller") {
+  const std::string video = "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\na=sendrecv\r\n";
+  Forwarded world;
+  auto request = world.invite();
+  request.body.content += video;
+  (void)world.caller.stack.invite(request);
+  world.world.run(100ms);
+  const std::string offered(world.callee.last<event::Invited>().request.body());
+  CHECK(offered.find("m=video 20012 RTP/AVP 96") != std::string::npos);
+  CHECK(offered.find("VP8/90000") != std::string::npos);
+  CHECK(offered.find("192.0.2.1\r\n") == std::string::npos);
+  Body both = sdp_of("192.0.2.2", 5000);
+  both.content += "m=video 5002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n";
+  (void)world.callee.stack.accept(world.at_callee(), both);
+  world.world.run(100ms);
+  CHECK(world.caller.last<event::Accepted>().body.content.find("m=video 20004 RTP/AVP 96") != std::string::npos);
+  CHECK(world.region.media.has("1 outer 192.0.2.1:4002 VP8"));
+  CHECK(world.region.media.has("2 outer 192.0.2.2:5002 VP8"));
+
+  Forwarded other;
+  (void)other.caller.stack.invite(request);
+  other.world.run(100ms);
+  Body audio_only = sdp_of("192.0.2.2", 5000);
+  audio_only.content += "m=video 0 RTP/AVP 96\r\n";
+  (void)other.callee.stack.accept(other.at_callee(), audio_only);
+  other.world.run(100ms);
+  CHECK(other.caller.last<event::Accepted>().body.content.find("m=video 0") != std::string::npos);
+}
+
 TEST_CASE("a silent party of a forwarded call ends both with a Reason") {
   Forwarded world;
   world.callee.on_event = [&](DialogId dialog, DialogEvent& event) {

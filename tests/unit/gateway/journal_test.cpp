@@ -40,7 +40,7 @@ Record record(int number) {
                .call_sid = "CA1",
                .account_sid = "AC1",
                .leg = "LG1",
-               .kind = "start",
+               .kind = "move",
                .gateway = "gw",
                .at_ms = 1000 + number,
                .detail = R"({"from":"+1"})"};
@@ -91,7 +91,7 @@ TEST_CASE("records are durable in order and read again after a restart") {
   const auto batch = (*again)->read((*again)->shipped(), 100);
   REQUIRE(batch);
   REQUIRE(batch->records.size() == 15);
-  CHECK(batch->records.front().event.id == record(5).event.id);
+  CHECK(batch->records.front().id == record(5).event.id);
   CHECK((*again)->has_unshipped());
 }
 
@@ -115,6 +115,32 @@ TEST_CASE("a journal torn at any byte starts with the records before the tear") 
   CHECK((*journal)->cut() == whole.size() - first.size());
   append_all(world, **journal, 3, 1);
   CHECK((*journal)->read(0, 10)->records.size() == 2);
+}
+
+TEST_CASE("legs that a crash left open are ended at the next start, as of the last sign of life") {
+  TemporaryFile file;
+  sim::World world(1);
+  auto& host = world.add_host("gw", "eu");
+  Record start = record(1), answer = record(2), other = record(3), other_end = record(4), alive;
+  start.event.kind = other.event.kind = "start";
+  answer.event.kind = "answer";
+  other.event.leg = other_end.event.leg = "LG2";
+  other_end.event.kind = "end";
+  alive.event.id = alive.event.kind = "alive";
+  alive.event.at_ms = 61'002;
+  std::string text;
+  for (const Record& one : {start, answer, other, other_end, alive}) text += to_line(one) + "\n";
+  file.write(text);
+  auto journal = FileJournal::open(host.loop(), file.path);
+  REQUIRE(journal);
+  append_all(world, **journal, 9, 1);
+  const auto batch = (*journal)->read(0, 100);
+  REQUIRE(batch->records.size() == 6);
+  const WrittenLine& end = batch->records[4];
+  CHECK(end.kind == "end");
+  CHECK(end.json.find("\"leg\":\"LG1\"") != std::string::npos);
+  CHECK(end.json.find("\"at_ms\":61002") != std::string::npos);
+  CHECK(end.json.find("\"duration_ms\":60000") != std::string::npos);
 }
 
 TEST_CASE("events are shipped at least once, in order, signed, and again after failures") {
