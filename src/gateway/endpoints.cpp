@@ -31,7 +31,7 @@ SourcePolicy Endpoints::source_of(const Leg& leg) const {
 
 void Endpoints::apply(Leg& leg) {
   leg.media.set_remotes(media::Side::outer, leg.media.outer.remotes(source_of(leg)));
-  leg.media.inner.prefer(leg.media.outer.agreed_codecs());
+  if (!leg.is_forwarded) leg.media.inner.prefer(leg.media.outer.agreed_codecs());
 }
 
 void Endpoints::ring(Leg& caller) {

@@ -109,7 +109,7 @@ void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
   leg.to = order->called;
   leg.is_forwarded = number.kind == NumberEntry::Kind::forward;
   order->forward_to = number.forward_to;
-  leg.attempt = std::make_unique<Attempt>(parts_.loop());
+  if (!leg.is_forwarded) leg.attempt = std::make_unique<Attempt>(parts_.loop());
   parts_.ledger.begin(leg);
   leg.scope.spawn(set_up(leg, std::move(*order)));
 }

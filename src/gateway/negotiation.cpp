@@ -67,7 +67,7 @@ std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& descrip
 void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
   const IpAddress address = streams.empty() ? IpAddress() : streams.front().address.address;
   streams_ = std::move(streams);
-  speaker_.emplace(session >> 1, address);
+  speaker_ = std::make_unique<sdp::Speaker>(session >> 1, address);
 }
 
 sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction) const {
@@ -146,6 +146,7 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
 
 Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction direction,
                                         const sdp::SessionDescription* far_side) {
+  if (!speaker_) return fail(Error::Kind::invalid, "no media yet to offer against");
   auto parsed = sdp::parse_sdp(offer);
   if (!parsed) return pass(parsed);
   const auto lines_before = lines_;
@@ -172,7 +173,7 @@ std::string Negotiation::offer(const sdp::SessionDescription* model, sdp::Direct
       locals.push_back(audio_line(i, direction));
     }
   }
-  offer_.emplace(Offered{speaker_->offer(locals), locals});
+  offer_ = std::make_unique<Offered>(Offered{speaker_->offer(locals), locals});
   return offer_->description.to_string();
 }
 

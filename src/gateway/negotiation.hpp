@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,7 +35,7 @@ class Negotiation {
  public:
   /// Before anything else; `session` is any number.
   void begin(uint64_t session, std::vector<StreamAddress> streams);
-  bool has_begun() const { return speaker_.has_value(); }
+  bool has_begun() const { return speaker_ != nullptr; }
 
   /// Codecs that we like, best first; telephone-event is added.
   void prefer(std::vector<sdp::Codec> codecs) { codecs_ = std::move(codecs); }
@@ -51,7 +52,7 @@ class Negotiation {
   Result<void> accept(std::string_view answer);
   /// The same for a provisional answer: our offer stays out.
   Result<void> hear(std::string_view answer);
-  bool is_offer_out() const { return offer_.has_value(); }
+  bool is_offer_out() const { return offer_ != nullptr; }
 
   /// What was agreed, as the media node wants it, one entry a stream.
   std::vector<media::Remote> remotes(const SourcePolicy& policy) const;
@@ -86,8 +87,8 @@ class Negotiation {
   std::vector<Line> lines_;
   std::vector<sdp::Codec> codecs_{sdp::pcmu(), sdp::pcma()};
   std::vector<sdp::Codec> agreed_codecs_;
-  std::optional<sdp::Speaker> speaker_;
-  std::optional<Offered> offer_;
+  std::unique_ptr<sdp::Speaker> speaker_;  // apart: most legs speak on one side only
+  std::unique_ptr<Offered> offer_;         // while our offer is out
   std::string theirs_;
 };
 
