@@ -113,7 +113,7 @@ def kill_runs(program, rtt, times, directory):
         if "gap_ms" in one:
             gaps.append(one["gap_ms"])
         if not one["passed"]:
-            reasons.append(one.get("why", "")[:120])
+            reasons.append(one.get("why", "").split(" (logs in")[0][:120])
         print(f"kill {number + 1}/{times}: {'passed' if one['passed'] else 'FAILED'} "
               f"gap {one.get('gap_ms', float('nan')):.1f} ms {one.get('why', '')[:120]}", flush=True)
     return passed, gaps, reasons
