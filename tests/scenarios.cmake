@@ -17,3 +17,17 @@ nearend_program_test(lab.flows 1500 $<TARGET_FILE:nearend> lab flows --rtt 100 -
 add_test(NAME tree.rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/tidy.py --layers)
 add_test(NAME tree.configuration COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:nearend>
          -DPAGE=${CMAKE_SOURCE_DIR}/docs/configuration.md -P ${CMAKE_CURRENT_SOURCE_DIR}/same_page.cmake)
+
+# The call flows with the real roles in the simulated world, many seeds each: tests/sim. NEAREND_SIM_SEEDS=n in the
+# environment runs another number of seeds, NEAREND_SIM_SEED=n one.
+file(GLOB sim_sources CONFIGURE_DEPENDS sim/*.cpp)
+if(sim_sources)
+  add_executable(sim_flows ${sim_sources})
+  target_include_directories(sim_flows PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(sim_flows PRIVATE nearend_doctest_main nearend_sim nearend_gateway nearend_router
+                        nearend_policy_server)
+  foreach(suite flows kill setups soak)
+    add_test(NAME sim.${suite} COMMAND sim_flows --test-suite=${suite})
+    set_tests_properties(sim.${suite} PROPERTIES TIMEOUT 1500)
+  endforeach()
+endif()
