@@ -61,6 +61,10 @@ class Table:
 
     def __init__(self, path):
         self.path = path
+        self.read()
+
+    def read(self):
+        path = self.path
         self.text = open(path).read() if os.path.exists(path) else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
         self.kept = {}
         inside = self.text[self.text.index(BEGIN):self.text.index(END)]
@@ -71,6 +75,7 @@ class Table:
 
     def put(self, ident, figure, holds, command, load_before):
         """`holds`: True, False, or None when it could not be measured."""
+        self.read()  # another run may have written meanwhile
         row = next(row for row in ROWS if row.ident == ident)
         word = {True: "yes", False: "**no**", None: "not measured"}[holds]
         clean = figure.replace("|", "/").replace("\n", " ")
