@@ -233,13 +233,14 @@ void Phone::hear(io::Bytes datagram) {
 }
 
 uint32_t Phone::heard_of(uint8_t party, io::Instant from) const {
-  return static_cast<uint32_t>(std::ranges::count_if(
-      heard_, [&](const Heard& one) { return one.is_marked && one.party == party && one.at >= from; }));
+  const auto begin = std::ranges::lower_bound(heard_, from, {}, &Heard::at);
+  return static_cast<uint32_t>(
+      std::count_if(begin, heard_.end(), [&](const Heard& one) { return one.is_marked && one.party == party; }));
 }
 
 uint32_t Phone::sounds_since(io::Instant from) const {
-  return static_cast<uint32_t>(
-      std::ranges::count_if(heard_, [&](const Heard& one) { return one.is_sound && one.at >= from; }));
+  const auto begin = std::ranges::lower_bound(heard_, from, {}, &Heard::at);
+  return static_cast<uint32_t>(std::count_if(begin, heard_.end(), [](const Heard& one) { return one.is_sound; }));
 }
 
 Flaws Phone::flaws(uint8_t party, io::Instant from, io::Instant to) const {
