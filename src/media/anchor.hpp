@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "media/early_packets.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
 #include "media/source_gate.hpp"
@@ -123,6 +124,7 @@ struct Anchor {
   uint32_t own_event_timestamp = 0;
   io::Instant feed_since{};
   std::unique_ptr<AnchorJobs> jobs;
+  std::unique_ptr<EarlyPackets> early;  ///< Until the first path that has somebody at the other end.
 };
 
 }  // namespace nearend::media

@@ -51,6 +51,7 @@ void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_i
   anchor->id = id;
   anchor->own_source = next_source();
   anchor->last_heard = now;
+  anchor->early = std::make_unique<EarlyPackets>();
   anchor->streams.reserve(streams.size());
   for (const StreamSockets& sockets : streams) {
     Stream stream{sockets.kind, make_port(), make_port(), has_inner};
@@ -150,6 +151,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
   if (needs_in_band && !jobs_of(*anchor).in_band) jobs_of(*anchor).in_band = std::make_unique<DtmfDetector>();
   if (!needs_in_band && anchor->jobs && remote.stream == 0) anchor->jobs->in_band.reset();
   activate(*anchor);
+  replay_early(*anchor, now);
 }
 
 void Engine::watch_silence(AnchorId id, milliseconds after, io::Instant now) {

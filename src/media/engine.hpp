@@ -85,6 +85,7 @@ class Engine {
   bool admit(Anchor& anchor, Port& port, Arrival& arrival, const Endpoint& from);
   bool count_packet(Port& port, Arrival& arrival);
   void note_arrival(Anchor& anchor, Port& port, const Arrival& arrival);
+  void replay_early(Anchor& anchor, io::Instant now);
   void relay(Anchor& anchor, Arrival& arrival);
   void relay_opaque(Anchor& anchor, Arrival& arrival);
   void send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival);

@@ -20,6 +20,8 @@ void Engine::connect(AnchorId id, const Path& path, io::Instant now) {
     set_feed(*peer, {Path::Kind::bridge, id}, path, now);
   }
   set_feed(*anchor, {path.kind, peer ? path.peer : AnchorId::none}, path, now);
+  replay_early(*anchor, now);
+  if (peer) replay_early(*peer, now);
 }
 
 /// The one who stays behind hears the old feed until it gets a path of its own, for prove_within at most: both ends of

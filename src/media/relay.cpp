@@ -35,6 +35,10 @@ void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> 
 void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                        io::Instant now) {
   Port& port = anchor.streams[inlet.stream].at(inlet.side);
+  if (anchor.early && inlet.stream == 0 && inlet.side == Side::outer && !port.has_remote) {
+    anchor.early->keep(from, datagram, now);
+    return;
+  }
   const auto packet = rtp::parse_packet(datagram);
   if (!packet) {
     ++port.counters.dropped_malformed;
@@ -51,6 +55,15 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
   if (arrival.is_event) detect_digits(anchor, port, arrival);
   if (arrival.side == Side::outer && anchor.jobs && arrival.is_g711()) tap_audio(anchor, port, arrival);
   relay(anchor, arrival);
+}
+
+/// What came before the endpoint's address was known, once it is known and there is somebody to hear it.
+void Engine::replay_early(Anchor& anchor, io::Instant now) {
+  if (!anchor.early || anchor.feed.kind == Path::Kind::idle || !anchor.streams.front().outer.has_remote) return;
+  const auto early = std::move(anchor.early);
+  const Inlet inlet{.anchor = anchor.id, .stream = 0, .side = Side::outer, .is_rtcp = false};
+  early->replay(
+      now, [&](const Endpoint& from, std::span<uint8_t> datagram) { input_rtp(anchor, inlet, from, datagram, now); });
 }
 
 bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) {

@@ -1,0 +1,65 @@
+#include <doctest/doctest.h>
+
+#include "unit/media/virtual_world.hpp"
+
+using namespace nearend;
+using namespace nearend::media;
+using namespace nearend::media::test;
+
+namespace {
+
+/// A caller on one anchor, and a callee who speaks before the node knows his address.
+struct Answer {
+  World world;
+  Phone caller{world.loop, world.net, "192.0.2.10", 111}, callee{world.loop, world.net, "192.0.2.20", 222};
+  AnchorInfo leg_a = world.allocate("a"), leg_b = world.allocate("b");
+
+  Answer() {
+    world.set_remote(leg_a, Side::outer, caller.local());
+    callee.aim(leg_b.streams[0].outer);
+  }
+  void connect() {
+    world.set_remote(leg_b, Side::outer, callee.local());
+    (void)world.connect(leg_a, {.kind = Path::Kind::bridge, .peer = leg_b.id});
+    world.loop.run_for(10ms);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what the callee says between his answer and its arrival in signalling is heard") {
+  Answer answer;
+  answer.callee.say(1);
+  answer.world.loop.run_for(20ms);
+  answer.callee.say(2);
+  answer.world.loop.run_for(15ms);
+  answer.connect();
+  REQUIRE(answer.caller.heard.size() == 2);
+  CHECK(answer.caller.heard[0].number() == 1);
+  CHECK(answer.caller.heard[1].number() == 2);
+}
+
+TEST_CASE("what is older than the hold, or a stranger's, is not heard") {
+  Answer answer;
+  answer.callee.say(1);
+  answer.world.loop.run_for(70ms);
+  Phone stranger(answer.world.loop, answer.world.net, "192.0.2.66", 666);
+  stranger.aim(answer.leg_b.streams[0].outer);
+  stranger.say(7);
+  answer.world.loop.run_for(10ms);
+  answer.connect();
+  CHECK(answer.caller.heard.empty());
+}
+
+TEST_CASE("a flood before the answer costs three places, and speech after it flows") {
+  Answer answer;
+  Phone stranger(answer.world.loop, answer.world.net, "192.0.2.66", 666);
+  stranger.aim(answer.leg_b.streams[0].outer);
+  for (uint32_t i = 0; i < 50; ++i) stranger.say(i);
+  answer.world.loop.run_for(5ms);
+  answer.connect();
+  answer.callee.say(1);
+  answer.world.loop.run_for(5ms);
+  REQUIRE(answer.caller.heard.size() == 1);
+  CHECK(answer.caller.heard[0].number() == 1);
+}
