@@ -26,7 +26,7 @@ test: packages
 	cmake --build --preset debug -j $(JOBS)
 	cmake --preset asan
 	cmake --build --preset asan -j $(JOBS)
-	ctest --preset debug
+	ctest --preset debug -j $(JOBS)
 	ctest --preset asan -j $(JOBS)
 
 test-debug: packages
