@@ -76,7 +76,10 @@ GatewayFile gateway_file(const Ports& ports, const std::string& directory) {
   gateway.journal_path = directory + "/journal";
   gateway::Provider phones;
   phones.name = "phones";
-  phones.addresses = {*parse_cidr("127.0.0.0/8")};
+  // The listeners are on loopback, so only this machine reaches them; but a softphone may send from another of its
+  // addresses.
+  phones.addresses = {*parse_cidr("0.0.0.0/0")};
+  phones.is_nat_learned = true;
   phones.targets = {{.host = "127.0.0.1", .port = ports.friend_sip()}};
   phones.options_ping = std::chrono::seconds(0);
   gateway.providers.push_back(phones);
