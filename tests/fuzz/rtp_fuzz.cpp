@@ -12,7 +12,9 @@ namespace {
 
 struct Sink final : EngineOutput {
   void send(Socket, const Endpoint&, std::span<const uint8_t> datagram) override {
-    if (datagram.size() < rtp::fixed_header_size) __builtin_trap();
+    // The shortest RTCP packet is a header alone (RFC 3550 6.1); RTP has twelve octets (5.1).
+    const size_t least = rtp::is_rtcp(datagram) ? 4 : rtp::fixed_header_size;
+    if (datagram.size() < least) __builtin_trap();
   }
   void tell(AnchorId, Event) override {}
 };
