@@ -32,6 +32,11 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
     read_reports(port, datagram, now);
     return;
   }
+  constexpr size_t header_bytes = 4;  // The shortest RTCP packet (RFC 3550 6.1).
+  if (datagram.size() < header_bytes || !rtp::is_rtcp(datagram)) {
+    ++port.counters.dropped_malformed;
+    return;
+  }
   // SSRCs of opaque streams are kept end to end, so reports and picture requests pass as they are.
   Anchor* target = &anchor;
   Side side = inlet.side == Side::outer ? Side::inner : Side::outer;
