@@ -238,9 +238,7 @@ int run_up(const UpSettings& settings) {
   }
   for (size_t i = 0; i < threads.size(); ++i) roles[i]->ask_to_stop();
   std::jthread second([&] {
-    int signal = 0;
     const timespec wait{.tv_sec = RoleBase::grace.count() + RoleBase::farewell.count()};
-    (void)signal;
     if (sigtimedwait(&signals, nullptr, &wait) > 0)
       for (size_t i = 0; i < threads.size(); ++i) roles[i]->ask_to_stop();
   });

@@ -36,7 +36,6 @@ struct Settings {
   std::vector<ListenSettings> link_listen;   ///< For gateways: tcp or tls.
   std::vector<Cidr> link_peers;              ///< Who may speak the platform's dialect to us.
   std::string link_key;                      ///< Shared key of Platform-Signature; empty: TLS proves the peers.
-  std::optional<io::TlsSettings> link_tls;   ///< How to call gateways over TLS.
   std::vector<std::string> link_neighbours;  ///< Link URIs of gateways to stay connected to.
   std::optional<Endpoint> http_listen;       ///< REST API, event intake, health and metrics; absent: no HTTP listener.
   std::string store_path;                    ///< File of the SQLite store; empty: in memory.

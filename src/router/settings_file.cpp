@@ -35,7 +35,6 @@ void describe(config::Section& section, Settings& settings) {
   section.list("link_listen", settings.link_listen, "An address for gateways: tcp or tls.");
   section.key("link_peers", settings.link_peers, "Who may speak the platform's dialect to us.");
   section.key("link_key", settings.link_key, "Shared key of Platform-Signature; empty: TLS proves the peers.");
-  section.table("link_tls", settings.link_tls, "How gateways are called over TLS.");
   section.key("link_neighbours", settings.link_neighbours,
               "Link URIs of gateways to stay connected to; empty: those of the topology.");
   section.key("http_listen", settings.http_listen,
