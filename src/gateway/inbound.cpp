@@ -8,6 +8,7 @@
 #include "gateway/endpoints.hpp"
 #include "gateway/forwarding.hpp"
 #include "gateway/link_end.hpp"
+#include "sip/multipart.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -48,7 +49,8 @@ Inbound::Refusal Inbound::check(const sip::Message& request, const IpAddress& so
   const auto called = request.parsed_request_uri();
   if (!called) return {400, {}};
   if (parts_.numbers.find(*called) == nullptr) return {404, {}};
-  if (!request.body().empty() && request.content_type() != "application/sdp")
+  // Carriers put ISUP and the like beside the description (RFC 5621): the description is what counts.
+  if (!request.body().empty() && sip::find_body(request, "application/sdp").empty())
     return {415, {{"Accept", "application/sdp"}}};
   if (!parts_.providers.take(provider, Providers::Way::in, parts_.now())) return {503, busy_headers};
   return {};
@@ -65,7 +67,7 @@ Result<Inbound::Order> Inbound::order_of(const sip::Message& request) const {
   shown.uri = sip::make_sip_uri(from->uri.user, parts_.settings.name);
   order.from_header = shown.to_string();
   order.passed_on = headers_to_pass_on(request);
-  order.offer = request.body();
+  order.offer = sip::find_body(request, "application/sdp");
   if (order.offer.empty()) {
     order.streams = {media::StreamKind::audio};
     return order;

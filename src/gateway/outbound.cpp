@@ -11,6 +11,7 @@
 #include "gateway/inbound.hpp"
 #include "gateway/link_end.hpp"
 #include "gateway/pairing.hpp"
+#include "sip/multipart.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -99,11 +100,12 @@ std::expected<Outbound::Dial, Outbound::Refusal> Outbound::dial_of(const link::H
   const auto called = request.parsed_request_uri();
   const auto from = request.from();
   if (!called || !from) return std::unexpected(Refusal{400, "Request-URI or From"});
-  if (request.content_type() != "application/sdp") return std::unexpected(Refusal{488, "an offer is needed"});
-  const auto offer = sdp::parse_sdp(request.body());
+  const std::string_view description = sip::find_body(request, "application/sdp");
+  if (description.empty()) return std::unexpected(Refusal{488, "an offer is needed"});
+  const auto offer = sdp::parse_sdp(description);
   if (!offer) return std::unexpected(Refusal{400, offer.error().text});
   Dial dial;
-  dial.offer = request.body();
+  dial.offer = description;
   const auto& features = parts_.settings.features;
   dial.streams = streams_of(*offer, std::ranges::find(features, "video") != features.end());
   if (dial.streams.empty()) return std::unexpected(Refusal{488, "no media line that we can carry"});

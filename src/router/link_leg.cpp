@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "sip/multipart.hpp"
 
 namespace nearend::router {
 
@@ -33,7 +34,7 @@ LinkLeg::LinkLeg(Wire& wire, sip::DialogId dialog, const link::Headers& headers,
       speaker_(wire.loop.random(), host_address(wire)) {
   wire_.legs[dialog_] = this;
   read_facts(invite);
-  take_description(invite.body());
+  take_description(sip::find_body(invite, "application/sdp"));
 }
 
 LinkLeg::~LinkLeg() {

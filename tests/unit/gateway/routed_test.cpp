@@ -126,6 +126,28 @@ TEST_CASE("a router's INVITE comes with the platform headers, the inner side and
   CHECK(invite.serialize().find("carrier.example") == std::string::npos);
 }
 
+TEST_CASE("a description beside a carrier's ISUP is taken, another body alone is 415") {
+  Routed world;
+  InviteRequest request;
+  request.uri = "sip:+15550100@192.0.2.10";
+  request.from = "<sip:+15550177@carrier.example>";
+  request.targets = {{Protocol::udp, at("192.0.2.10:5060"), {}, 0}};
+  request.body = {"multipart/mixed;boundary=b1",
+                  "--b1\r\nContent-Type: application/isup;version=nxv3\r\n\r\n\x01\x02\r\n--b1\r\n"
+                  "Content-Type: application/sdp\r\n\r\n" +
+                      sdp_of("192.0.2.1", 4000).content + "\r\n--b1--\r\n"};
+  world.dialog = *world.caller.stack.invite(request);
+  world.world.run(100ms);
+  REQUIRE(world.router.agent.count<event::Invited>() == 1);
+  CHECK(world.router.agent.last<event::Invited>().request.body().contains("m=audio 20002"));
+  CHECK(world.region.media.has("1 outer 192.0.2.1:4000 PCMU"));
+  request.body = {"multipart/mixed;boundary=b1", "--b1\r\nContent-Type: application/isup\r\n\r\n\x01\r\n--b1--\r\n"};
+  (void)*world.caller.stack.invite(request);
+  world.world.run(100ms);
+  CHECK(world.caller.last<event::Refused>().status == 415);
+  CHECK(world.router.agent.count<event::Invited>() == 1);
+}
+
 TEST_CASE("forged platform headers of an outsider do not reach the router") {
   Routed world;
   InviteRequest request;
