@@ -4,12 +4,25 @@
 #include "base/text.hpp"
 #include "sip/core.hpp"
 #include "sip/multipart.hpp"
+#include "sip/scan.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::sip {
 namespace {
 
 constexpr std::string_view kContentTypes = "application/sdp";
+
+constexpr std::string_view kOnlySdp = "399 nearend \"an INVITE can be answered with application/sdp only\"";
+
+/// An Accept that leaves SDP out forbids the only answer that there is (RFC 3261 20.1, RFC 4475 3.3.15).
+bool accepts_sdp(const Message& request) {
+  if (!request.has(HeaderId::accept)) return true;
+  return std::ranges::any_of(request.values(HeaderId::accept), [](std::string_view range) {
+    std::string type = to_lower(range.substr(0, range.find(';')));
+    std::erase_if(type, scan::is_blank);
+    return type == kContentTypes || type == "application/*" || type == "*/*";
+  });
+}
 
 telemetry::Counter& rejected(int status) {
   return telemetry::counter("sip_requests_rejected_total", fmt::format("status=\"{}\"", status));
@@ -50,15 +63,21 @@ bool Stack::Core::admit(ServerTransaction& transaction) {
     if (is_looped(request)) return refuse_with(482, {}, "Loop Detected");
     if (!transactions_.note_merge(transaction)) return refuse_with(482, {}, "Merged Request");
   }
-  std::string unsupported;
-  for (const auto& tag : request.option_tags(HeaderId::require))
-    if (std::ranges::find(settings_.require_understood, tag) == settings_.require_understood.end())
-      unsupported += (unsupported.empty() ? "" : ", ") + tag;
-  if (!unsupported.empty()) return refuse_with(420, {{"Unsupported", unsupported}});
+  if (auto unsupported = not_understood(request); !unsupported.empty())
+    return refuse_with(420, {{"Unsupported", std::move(unsupported)}});
   if (request.has(HeaderId::content_encoding) &&
       !equal_ignoring_case(request.header(HeaderId::content_encoding), "identity"))
     return refuse_with(415, {{"Accept-Encoding", "identity"}});
   return request.method() != Method::invite || admit_invite(transaction);
+}
+
+/// The option tags of Require that are not understood, as they were written (8.2.2.3). Proxy-Require is for proxies.
+std::string Stack::Core::not_understood(const Message& request) const {
+  std::string unsupported;
+  for (const std::string_view tag : request.values(HeaderId::require))
+    if (std::ranges::find(settings_.require_understood, to_lower(tag)) == settings_.require_understood.end())
+      unsupported.append(unsupported.empty() ? "" : ", ").append(tag);
+  return unsupported;
 }
 
 bool Stack::Core::admit_invite(ServerTransaction& transaction) {
@@ -79,6 +98,7 @@ bool Stack::Core::admit_invite(ServerTransaction& transaction) {
     return refuse_with(400, {}, "Contact missing or malformed");
   if (!request.body().empty() && find_body(request, kContentTypes).empty())
     return refuse_with(415, {{"Accept", std::string(kContentTypes)}});
+  if (!accepts_sdp(request)) return refuse_with(406, {{"Warning", std::string(kOnlySdp)}});
   if (!is_new) return true;  // its interval is checked where its dialog is known
   if (const auto least = too_small_interval(request)) return refuse_with(422, {{"Min-SE", std::to_string(*least)}});
   return true;

@@ -217,6 +217,7 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   void reject_malformed(ParseOutcome outcome, const Flow& reply_to);
   bool admit(ServerTransaction& transaction);
   bool admit_invite(ServerTransaction& transaction);
+  std::string not_understood(const Message& request) const;
   bool is_looped(const Message& request) const;
   /// Answers without keeping anything (RFC 3261 8.2.7).
   void reply_stateless(const Message& request, const Flow& reply_to, int status, const ExtraHeaders& headers = {},

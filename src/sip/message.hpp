@@ -188,7 +188,7 @@ class Message {
 
 /// What is wrong with a message that was read, as the answer it deserves.
 struct Problem {
-  int status = 400;    ///< 400, 413, 416, 505, 513; for responses, which are dropped, of no meaning.
+  int status = 400;    ///< 400, 416, 501, 505, 513; for responses, which are dropped, of no meaning.
   std::string reason;  ///< For the status line and the log; names the header.
 };
 

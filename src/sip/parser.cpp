@@ -215,7 +215,8 @@ class MessageReader {
     if (!message_.is_request()) {
       message_.method_ = cseq->method;
     } else if (cseq->method_name != message_.view(message_.method_text_)) {
-      note(400, "CSeq and request line name different methods");
+      // A method that nobody here knows is answered as such (RFC 4475 3.1.2.18).
+      note(message_.method_ == Method::other ? 501 : 400, "CSeq and request line name different methods");
     }
   }
 
