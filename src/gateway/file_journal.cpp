@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/ids.hpp"
 #include "base/text.hpp"
+#include "io/new_sid.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -25,9 +25,8 @@ constexpr uint64_t restart_size = 64 << 20;
 constexpr size_t line_bytes_max = 16 << 10;
 constexpr size_t read_bytes = 256 << 10;
 constexpr std::chrono::milliseconds retry_pause{200};
-constexpr std::chrono::milliseconds gather_for{20};  // what nobody waits for is written with what somebody does
 constexpr std::chrono::seconds alive_interval{1};
-constexpr std::chrono::milliseconds linger{20};
+constexpr std::chrono::milliseconds linger{20};  // what nobody waits for is written with what somebody does
 constexpr std::string_view alive_kind = "alive";
 
 std::string system_error(std::string_view what, const std::string& path) {
@@ -82,9 +81,7 @@ Record end_of_orphan(io::Loop& loop, const Record& last, int64_t last_ms) {
   Record end = last;
   const bool is_answered = last.event.kind == "answer";
   const int64_t talked_ms = is_answered ? std::max<int64_t>(0, last_ms - last.event.at_ms) : 0;
-  const uint64_t first = loop.random();
-  const uint64_t second = loop.random();
-  end.event.id = make_sid("EV", loop.wall_ms(), first, second);
+  end.event.id = io::new_sid(loop, "EV");
   end.event.kind = "end";
   end.event.at_ms = std::max(last_ms, last.event.at_ms);
   end.event.detail =
@@ -179,11 +176,8 @@ void FileJournal::append(Record record, io::Callback on_durable) {
 void FileJournal::wait_for_work(std::unique_lock<std::mutex>& lock) {
   const auto is_urgent = [this] { return is_stopping_ || is_restart_wanted_ || !waiting_.on_durable.empty(); };
   if (is_urgent()) return;
-  if (waiting_.lines.empty() && legs_open_ == 0) {
-    is_asleep_ = true;
+  if (waiting_.lines.empty() && legs_open_ == 0)
     wake_.wait(lock, [&] { return is_urgent() || !waiting_.lines.empty(); });
-    is_asleep_ = false;
-  }
   (void)wake_.wait_for(lock, linger, is_urgent);
   const auto now = std::chrono::steady_clock::now();
   const bool is_alive_due = legs_open_ > 0 && waiting_.lines.empty() && now - written_at_ >= alive_interval;

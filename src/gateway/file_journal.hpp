@@ -71,7 +71,6 @@ class FileJournal final : public Journal {
   int64_t legs_open_ = 0;  // begun and not ended since we were opened
   bool is_stopping_ = false;
   bool is_restart_wanted_ = false;
-  bool is_asleep_ = false;                              // until somebody wakes it
   std::chrono::steady_clock::time_point written_at_{};  // the thread's own
   std::thread thread_;
 };

@@ -8,6 +8,7 @@
 #include "gateway/endpoints.hpp"
 #include "gateway/forwarding.hpp"
 #include "gateway/link_end.hpp"
+#include "io/new_sid.hpp"
 #include "sip/multipart.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -102,7 +103,7 @@ void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
     return;
   }
   const NumberEntry& number = *parts_.numbers.find(*event.request.parsed_request_uri());
-  Leg& leg = *parts_.legs.make(new_id(parts_.loop(), "CA"));
+  Leg& leg = *parts_.legs.make(io::new_sid(parts_.loop(), "CA"));
   parts_.legs.bind_outer(leg, dialog);
   leg.account = number.account_sid;
   leg.provider = *provider;

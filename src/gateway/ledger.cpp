@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "gateway/legs.hpp"
+#include "io/new_sid.hpp"
 
 namespace nearend::gateway {
 
@@ -48,7 +48,7 @@ std::string reason_header(const EndCause& cause) {
 
 void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable, int64_t at_ms) {
   Record record;
-  record.event.id = new_id(loop_, "EV");
+  record.event.id = io::new_sid(loop_, "EV");
   record.event.call_sid = leg.call;
   record.event.account_sid = leg.account;
   record.event.leg = leg.id;
@@ -98,12 +98,9 @@ void Ledger::end(Leg& leg, const EndCause& cause) {
   start(leg);
   leg.bill.talked = talked(leg);
   leg.bill.is_closed = true;
-  const json::object detail{{"status", cause.status},
-                            {"cause", printable(cause.text)},
-                            {"by", cause.by},
-                            {"answered", leg.bill.is_answered},
-                            {"duration_ms", talked(leg).count()},
-                            {"direction", direction_of(leg)}};
+  const json::object detail{
+      {"status", cause.status},           {"cause", printable(cause.text)},     {"by", cause.by},
+      {"answered", leg.bill.is_answered}, {"duration_ms", talked(leg).count()}, {"direction", direction_of(leg)}};
   append(leg, "end", to_json(detail));
 }
 

@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/ids.hpp"
+#include "io/new_sid.hpp"
 
 namespace nearend::gateway {
 
-std::string new_id(io::Loop& loop, std::string_view prefix) {
-  const uint64_t first = loop.random();
-  const uint64_t second = loop.random();
-  return make_sid(prefix, loop.wall_ms(), first, second);
-}
-
 Leg* Legs::make(std::string call, std::string id) {
-  if (id.empty()) id = new_id(loop_, "LG");
+  if (id.empty()) id = io::new_sid(loop_, "LG");
   if (legs_.contains(id)) return nullptr;
   auto leg = std::make_unique<Leg>(loop_, media_);
   Leg* made = leg.get();

@@ -57,7 +57,4 @@ class Legs {
   std::unordered_map<media::AnchorId, Leg*> anchors_;
 };
 
-/// A new id: `prefix` and 32 hexadecimal digits.
-std::string new_id(io::Loop& loop, std::string_view prefix);
-
 }  // namespace nearend::gateway

@@ -9,6 +9,7 @@
 #include "call/control.hpp"
 #include "call/hooks.hpp"
 #include "policy/policy.hpp"
+#include "router/call_record.hpp"
 #include "router/dialing.hpp"
 #include "router/party.hpp"
 #include "store/store.hpp"
@@ -34,7 +35,7 @@ struct CallStart {
 };
 
 /// One call that runs on this router: the caller's party under one script. Implements what verbs do to a call by
-/// handing it to the Party and, for Dial, to a Dialing; keeps the call's row, events and capsule. Loop's thread only.
+/// handing it to the Party and, for Dial, to a Dialing; keeps the capsule. Loop's thread only.
 class Call final : public call::Control {
  public:
   /// Runs the script on the call; returns when the document is over.
@@ -52,13 +53,11 @@ class Call final : public call::Control {
   const CallStart& start() const { return start_; }
   call::DialHooks& hooks() { return hooks_; }
   Party& caller() { return caller_; }
+  CallRecord& record() { return record_; }
+  const CallRecord& record() const { return record_; }
   const std::string& sid() const { return start_.facts.call_sid; }
-  /// From answer to end, by the gateway's clock where it said so.
-  std::chrono::seconds duration() const;
   /// The media that the document needs, once it is known: a call that needs none is answered without any.
   void set_prompts_expected(bool are_expected) { are_prompts_expected_ = are_expected; }
-  /// Writes the row by which a recording of this call is found again.
-  void keep_recording(store::Recording recording);
   /// Legs whose gateway no longer answers, for so long.
   void on_gateway_silent(const std::string& gateway_uri, milliseconds since);
   /// Link addresses of the gateways that have a leg of this call.
@@ -87,23 +86,18 @@ class Call final : public call::Control {
   Task<bool> save();
   void on_caller(LegEvent event);
   void on_progress(const call::LegProgress& progress);
-  void note_plan(const call::Step& step, const call::Decision& decision);
-  void note_event(std::string kind, json::object detail);
-  void write_row();
   void mark_answered();
   store::Capsule capsule() const;
-  std::string new_sid(std::string_view prefix) const;
 
   CallServices& services_;
   CallStart start_;
   Party caller_;
+  CallRecord record_;
   call::DialHooks hooks_;
   call::Capsule capsule_;
   Dialing* dialing_ = nullptr;  ///< While a Dial runs.
   std::function<void(const std::string&)> on_finished_;
-  std::string end_reason_, outcome_;
-  int64_t created_ms_ = 0, answered_ms_ = 0, ended_ms_ = 0;
-  std::optional<milliseconds> duration_;  ///< By the gateway's clock.
+  std::string outcome_;
   bool are_prompts_expected_ = true;
   bool is_fenced_ = false;
   io::Timer limit_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/new_sid.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::router {
@@ -37,7 +38,7 @@ Task<call::DialResult> Dialing::run() {
     auto attempt = std::make_unique<Attempt>();
     attempt->index = attempts_.size();
     attempt->target = target;
-    attempt->facts = {.call_sid = context_.new_call_sid(),
+    attempt->facts = {.call_sid = io::new_sid(context_.tools.loop(), "CA"),
                       .account_sid = context_.facts.account_sid,
                       .from = request_.caller_id.empty() ? context_.facts.from : request_.caller_id,
                       .to = target.address,
@@ -161,7 +162,7 @@ Task<Result<std::string>> Dialing::offer_for(Attempt& attempt) {
   if (!caller.theirs()) co_return fail(Error::Kind::invalid, "the caller's gateway gave no description");
   link::CallContext about = caller.context();
   about.parent_leg = about.leg;
-  about.leg = context_.tools.wire.new_leg_id();
+  about.leg = io::new_sid(context_.tools.loop(), "LG");
   auto leg = std::make_unique<LinkLeg>(context_.tools.wire, std::move(about));
   leg->set_gateway(
       {attempt.gateway.gateway, attempt.gateway.region, attempt.gateway.uri, attempt.gateway.features, false});

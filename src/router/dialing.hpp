@@ -25,7 +25,6 @@ struct DialContext {
   std::function<void(std::string kind, json::object detail)> note_event;
   /// Writes the capsule; false: the call belongs to another router.
   std::function<Task<bool>()> save;
-  std::function<std::string()> new_call_sid;
 };
 
 /// One Dial: rings its targets, joins the caller with the first that answers, and tells how it came out. Ringing and

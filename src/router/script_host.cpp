@@ -30,14 +30,14 @@ Task<void> ScriptHost::run(Call& call) {
   };
   script::Settings settings{.public_url = settings_.public_url, .steps_max = settings_.steps_max};
   settings.on_recording = [&call](const call::CallFacts& facts, const script::RecordingFacts& recording) {
-    call.keep_recording({.sid = recording.sid,
-                         .call_sid = facts.call_sid,
-                         .account_sid = facts.account_sid,
-                         .source = recording.source,
-                         .status = recording.status,
-                         .created_ms = recording.started_ms,
-                         .duration_s = recording.duration.count(),
-                         .channels = recording.channels});
+    call.record().write_recording({.sid = recording.sid,
+                                   .call_sid = facts.call_sid,
+                                   .account_sid = facts.account_sid,
+                                   .source = recording.source,
+                                   .status = recording.status,
+                                   .created_ms = recording.started_ms,
+                                   .duration_s = recording.duration.count(),
+                                   .channels = recording.channels});
   };
   script::Interpreter interpreter(loop_, client_, callbacks_, std::move(settings), call, std::move(binding));
   interpreter.set_document_handler([&call](const script::Document&, const script::MediaNeed& need) {
@@ -88,7 +88,7 @@ void ScriptHost::tell_end(const Call& call) {
   const script::Progress told{.event = "completed",
                               .call_status = call.is_over() ? call.status() : "completed",
                               .wall_ms = loop_.wall_ms(),
-                              .duration = call.duration()};
+                              .duration = call.record().duration()};
   script::tell_progress(callbacks_, target, call.facts(), told);
 }
 

@@ -28,8 +28,6 @@ struct Wire {
     const link::Headers ours{link::Region{settings.region}, context, std::move(actions), std::move(features)};
     return link::signed_headers(ours, settings.link_key, method, body, unix_seconds());
   }
-  /// "LG" and 32 hexadecimal digits.
-  std::string new_leg_id() const { return fmt::format("LG{:016x}{:016x}", loop.random(), loop.random()); }
 };
 
 }  // namespace nearend::router

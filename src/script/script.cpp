@@ -1,6 +1,6 @@
 #include "script/script.hpp"
 
-#include "base/ids.hpp"
+#include "io/new_sid.hpp"
 #include "script/position.hpp"
 #include "script/url.hpp"
 
@@ -28,8 +28,7 @@ Task<bool> Script::answer() {
 }
 
 std::string Script::new_recording_sid() {
-  const uint64_t first = loop.random();
-  return make_sid("RE", loop.wall_ms(), first, loop.random());
+  return io::new_sid(loop, "RE");
 }
 
 std::string Script::recording_url(std::string_view recording_sid) const {

@@ -202,6 +202,32 @@ TEST_CASE("a gateway that does not know local-bridge is dialled without it") {
   CHECK(bench.far.count("INVITE") == 2);
 }
 
+TEST_CASE("the row of a dialled leg tells when it began, was answered and ended") {
+  DialBench bench;
+  bench.talk();
+  bench.world.run(10s);
+  bench.far.bye(bench.far.callee, "ended;duration-ms=10400");
+  bench.world.run(1s);
+  struct Read {
+    static Task<void> rows(store::Store& store, std::vector<store::Call>& into) {
+      auto found = co_await store.calls("AC1", 10);
+      if (found) into = std::move(*found);
+    }
+  };
+  std::vector<store::Call> rows;
+  io::Scope scope(bench.host.loop());
+  scope.spawn(Read::rows(bench.store, rows));
+  const auto leg = std::ranges::find(rows, "CA1", &store::Call::parent_sid);
+  REQUIRE(leg != rows.end());
+  CHECK(leg->sid == bench.result->child_sid);
+  CHECK(leg->status == "completed");
+  CHECK(leg->duration_s == 10);
+  CHECK(leg->ended_ms - leg->started_ms == 10'000);
+  // It rang for a while before it was answered, and was there before it rang.
+  CHECK(leg->started_ms - leg->created_ms >= 200);
+  CHECK(leg->started_ms - leg->created_ms < 1'000);
+}
+
 TEST_CASE("the first of several to answer wins and the others stop ringing") {
   DialBench bench;
   bench.request = dial_of({"+353123", "+49301"});
