@@ -14,6 +14,7 @@
 #include <cstring>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "io/timer_queue.hpp"
 
@@ -51,6 +52,24 @@ class AsioLoop::Core {
   void cancel_timer(TimerId id) {
     timers_.remove(id);
   }  // The alarm may come early once; that is cheaper than setting it anew.
+
+  void at_turn_end(Callback run) { turn_ends_.push_back(std::move(run)); }
+
+  /// Works until the context is stopped or, if there is one, until the deadline.
+  void run(std::optional<Instant> deadline) {
+    const auto keep_going = asio::make_work_guard(context);
+    while (!context.stopped()) {
+      for (int done = 0; done < turn_max && context.poll_one() > 0; ++done) continue;
+      end_turn();
+      if (context.stopped()) break;
+      if (!deadline)
+        context.run_one();
+      else if (std::chrono::steady_clock::now() >= *deadline || context.run_one_until(*deadline) == 0)
+        break;
+    }
+    end_turn();
+    context.restart();
+  }
 
   uint64_t random() {
     if (random_left_ == 0) {
@@ -99,6 +118,14 @@ class AsioLoop::Core {
     });
   }
 
+  void end_turn() {
+    while (!turn_ends_.empty()) {
+      ending_.swap(turn_ends_);
+      for (Callback& run : ending_) run();
+      ending_.clear();
+    }
+  }
+
   void fire_timers() {
     firing_ = std::chrono::steady_clock::now();
     is_firing_ = true;
@@ -136,6 +163,9 @@ class AsioLoop::Core {
     }
   }
 
+  static constexpr int turn_max = 512;  // pieces of work
+
+  std::vector<Callback> turn_ends_, ending_;
   bool is_closing_ = false;
   bool is_firing_ = false;
   Instant firing_{};
@@ -172,15 +202,15 @@ uint64_t AsioLoop::random() {
 }
 
 void AsioLoop::run() {
-  const auto keep_going = asio::make_work_guard(core_->context);
-  core_->context.run();
-  core_->context.restart();
+  core_->run(std::nullopt);
 }
 
 void AsioLoop::run_for(Duration length) {
-  const auto keep_going = asio::make_work_guard(core_->context);
-  core_->context.run_for(length);
-  core_->context.restart();
+  core_->run(now() + length);
+}
+
+void AsioLoop::at_turn_end(Callback run) {
+  core_->at_turn_end(std::move(run));
 }
 
 void AsioLoop::stop() {

@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "io/socket_address.hpp"
 
@@ -51,10 +53,27 @@ namespace {
 constexpr int receive_buffer_bytes =
     1 << 20;  // A burst of SIP at 1,000 calls a second must fit while the loop is busy.
 
+/// Datagrams of one turn of the loop, sent with one system call: each call may wake a receiver, who then takes the
+/// core from us.
+struct Outbox {
+  static constexpr size_t datagrams_max = 64;
+  static constexpr size_t bytes_max = 128 << 10;
+  struct Item {
+    SocketAddress to;
+    size_t offset = 0, length = 0;
+  };
+  std::vector<Item> items;
+  std::vector<uint8_t> bytes;
+
+  bool is_full() const { return items.size() >= datagrams_max || bytes.size() >= bytes_max; }
+};
+
 /// What the socket and the poller share; whichever lives longer keeps it.
 struct Shared {
   int descriptor = -1;
   bool is_open = true;
+  bool is_flush_due = false;
+  Outbox outbox;
   DatagramHandler on_datagram;
   std::move_only_function<void(const Endpoint&)> on_unreachable;
   ~Shared() {
@@ -100,26 +119,66 @@ void read_errors(Shared& shared) {
   }
 }
 
+bool is_told_of_another(const Shared& shared, int error) {
+  return shared.on_unreachable && (error == ECONNREFUSED || error == EHOSTUNREACH);
+}
+
+/// Sends what waits; how many the kernel did not take.
+uint64_t flush(Shared& shared) {
+  Outbox& outbox = shared.outbox;
+  const size_t count = outbox.items.size();
+  std::array<mmsghdr, Outbox::datagrams_max> messages{};
+  std::array<iovec, Outbox::datagrams_max> pieces;
+  for (size_t i = 0; i < count; ++i) {
+    Outbox::Item& item = outbox.items[i];
+    pieces[i] = {outbox.bytes.data() + item.offset, item.length};
+    messages[i].msg_hdr.msg_name = item.to.data();
+    messages[i].msg_hdr.msg_namelen = item.to.size;
+    messages[i].msg_hdr.msg_iov = &pieces[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  uint64_t dropped = 0;
+  bool is_again = false;
+  for (size_t next = 0; next < count;) {
+    const int sent = ::sendmmsg(shared.descriptor, &messages[next], static_cast<unsigned>(count - next),
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) {
+      next += static_cast<size_t>(sent);
+      is_again = false;
+      continue;
+    }
+    // What ICMP said about an earlier datagram is told to whoever sends next; this one has not been tried yet.
+    if (!std::exchange(is_again, true) && is_told_of_another(shared, errno)) continue;
+    is_again = false;
+    ++dropped;
+    ++next;
+  }
+  outbox.items.clear();
+  outbox.bytes.clear();
+  return dropped;
+}
+
 class AsioUdpSocket final : public UdpSocket {
  public:
   AsioUdpSocket(AsioLoop& loop, uint64_t& dropped, std::shared_ptr<Shared> shared, Endpoint local)
       : loop_(loop), dropped_(dropped), shared_(std::move(shared)), local_(local) {}
   ~AsioUdpSocket() override {
+    dropped_ += flush(*shared_);
     shared_->is_open = false;
     loop_.unwatch(shared_->descriptor);
     ::close(std::exchange(shared_->descriptor, -1));
   }
 
   void send(const Endpoint& to, Bytes datagram) override {
-    const SocketAddress address(to);
-    const ssize_t sent = ::sendto(shared_->descriptor, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                  address.data(), address.size);
-    if (sent >= 0) return;
-    // What ICMP said about an earlier datagram is told to whoever sends next; this one has not been tried yet.
-    const bool is_old_news = shared_->on_unreachable && (errno == ECONNREFUSED || errno == EHOSTUNREACH);
-    if (!is_old_news || ::sendto(shared_->descriptor, datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                 address.data(), address.size) < 0)
-      ++dropped_;
+    Outbox& outbox = shared_->outbox;
+    outbox.items.push_back({SocketAddress(to), outbox.bytes.size(), datagram.size()});
+    outbox.bytes.insert(outbox.bytes.end(), datagram.begin(), datagram.end());
+    if (outbox.is_full()) dropped_ += flush(*shared_);
+    if (std::exchange(shared_->is_flush_due, true)) return;
+    loop_.at_turn_end([shared = shared_, &dropped = dropped_] {
+      shared->is_flush_due = false;
+      if (shared->is_open) dropped += flush(*shared);
+    });
   }
   void set_unreachable_handler(std::move_only_function<void(const Endpoint&)> on_unreachable) override {
     shared_->on_unreachable = std::move(on_unreachable);

@@ -70,6 +70,33 @@ TEST_CASE("a timer that sets itself again for now lets other work through") {
   loop.run();
 }
 
+TEST_CASE("the end of a turn comes after all that was ready, also after what that posted") {
+  AsioLoop loop;
+  std::string order;
+  loop.post([&] {
+    order += "a";
+    loop.at_turn_end([&] {
+      order += "d";
+      loop.at_turn_end([&] { order += "e"; });
+      loop.post([&] { loop.stop(); });
+    });
+    loop.post([&] {
+      order += "b";
+      loop.post([&] { order += "c"; });
+    });
+  });
+  loop.run();
+  CHECK(order == "abcde");
+}
+
+TEST_CASE("the end of a turn comes even when work never ends") {
+  AsioLoop loop;
+  std::function<void()> again = [&] { loop.post([&] { again(); }); };
+  again();
+  loop.post([&] { loop.at_turn_end([&] { loop.stop(); }); });
+  loop.run();
+}
+
 TEST_CASE("posts from another thread run on the loop in their order") {
   AsioLoop loop;
   std::vector<int> seen;
@@ -129,6 +156,31 @@ TEST_CASE("a burst of datagrams arrives whole, over IPv4 and IPv6") {
     (*sender)->send((*receiver)->local(), bytes_of(std::string(60'000, 'x')));
     CHECK(run_until(loop, [&] { return seen.back().size() == 60'000; }));
   }
+}
+
+TEST_CASE("datagrams of one turn leave at its end, in order, also those of a socket that is closed meanwhile") {
+  AsioLoop loop;
+  AsioNet net(loop);
+  std::vector<std::string> seen;
+  auto receiver = net.open_udp(loopback, [&](const Endpoint&, Bytes datagram) { seen.push_back(text_of(datagram)); });
+  auto sender = net.open_udp(loopback, [](const Endpoint&, Bytes) {});
+  auto doomed = net.open_udp(loopback, [](const Endpoint&, Bytes) {});
+  REQUIRE((receiver && sender && doomed));
+  const Endpoint to = (*receiver)->local();
+  const std::string large(3000, 'x');
+  std::vector<std::string> sent;
+  loop.post([&] {
+    (*doomed)->send(to, bytes_of("last words"));
+    doomed->reset();
+    sent.emplace_back("last words");
+    for (int i = 0; i < 150; ++i) {
+      sent.push_back(std::to_string(i) + large);
+      (*sender)->send(to, bytes_of(sent.back()));
+    }
+  });
+  CHECK(run_until(loop, [&] { return seen.size() >= sent.size(); }));
+  CHECK(seen == sent);
+  CHECK(net.dropped_datagrams() == 0);
 }
 
 TEST_CASE("a datagram's handler may close its socket") {
