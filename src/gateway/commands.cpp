@@ -141,9 +141,13 @@ void Commands::on_reinvite_accepted(Leg& leg, const sip::event::Accepted& event)
 }
 
 void Commands::on_reinvite_refused(Leg& leg, const sip::event::Refused& event) {
+  const bool is_star_out = std::exchange(leg.orders.is_star_out, false);
   leg.orders.is_reanchor_out = false;
-  leg.orders.is_star_out = false;
+  leg.orders.is_overtaken = false;
   if (!event.is_local) parts_.endings->router_heard(leg);
+  // It met the router's own, which stands and says where the media goes; the star has still to be said.
+  constexpr int request_pending = 491;
+  if (event.status == request_pending && is_star_out) return parts_.pairing->on_star(leg);
   if (event.is_dialog_over) return parts_.endings->router_lost(leg);
   if (event.is_local) return parts_.endings->await_router(leg);
 }

@@ -38,6 +38,7 @@ std::string random_secret(io::Loop& loop) {
 sip::StackSettings link_stack_settings(const Settings& settings) {
   sip::StackSettings stack;
   stack.supported = {"timer"};
+  stack.is_yielding_in_glare = true;  // Peers are routers, which stand.
   stack.require_understood = {"timer"};
   if (std::ranges::find(settings.features, "bridge") != settings.features.end())
     stack.require_understood.emplace_back("local-bridge");

@@ -121,6 +121,8 @@ class LinkLeg {
   bool is_over() const { return state_ == State::over; }
   bool is_answered() const { return state_ == State::confirmed; }
   sip::DialogId dialog() const { return dialog_; }
+  /// A re-INVITE would not leave at once.
+  bool is_changing() const { return wire_.stack.is_changing(dialog_); }
   /// The gateway's inner side, once it is known.
   const std::optional<sdp::SessionDescription>& theirs() const { return theirs_; }
   call::LinkSpeaker& speaker() { return speaker_; }

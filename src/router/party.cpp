@@ -118,7 +118,11 @@ Task<Result<void>> Party::to_router() {
     co_return answered;
   }
   media_ = Media::router;
-  scope_.spawn(ask_for_media(std::move(*sdp)));
+  // What is sent ahead of a request that has to wait would be lost.
+  if (leg_->is_changing())
+    co_await ask_for_media(std::move(*sdp));
+  else
+    scope_.spawn(ask_for_media(std::move(*sdp)));
   co_return Result<void>();
 }
 

@@ -57,8 +57,9 @@ class Party {
   /// Waits until the leg is over, but not beyond `until`. One waiter at a time.
   Task<void> wait_over(io::Instant until);
 
-  /// Media to the router's node; answers an unanswered leg with it. Does not wait for the gateway's reply: the node may
-  /// send at once (call-flows, section 1); when the gateway refuses, the anchor goes and with it what runs there.
+  /// Media to the router's node; answers an unanswered leg with it. Waits until the request for it is under way, not
+  /// for the gateway's reply: the node's packets may travel beside it, which saves the round trip; when the gateway
+  /// refuses, the anchor goes and with it what runs there.
   Task<Result<void>> to_router();
   /// Media away from the router's node; the leg idles.
   Task<void> to_idle();

@@ -38,6 +38,12 @@ bool Stack::Core::can_change(const Dialog& dialog, Method method) const {
   return dialog.pending_invite == 0 && !is_answer_missing && dialog.owed_ack_cseq == 0;
 }
 
+bool Stack::Core::is_changing(DialogId id) const {
+  const Dialog* dialog = find(id);
+  if (!dialog) return false;
+  return dialog->changes != nullptr || !can_change(*dialog, Method::invite);
+}
+
 /// Sends the next change if nothing stands in its way. Called whenever something may have gone out of the way.
 void Stack::Core::pump(Dialog& dialog) {
   if (!dialog.is_open() || !dialog.changes) return;
@@ -68,7 +74,8 @@ void Stack::Core::on_change_response(Dialog& dialog, ClientTransaction& transact
     if (is_success && transaction.method() == Method::invite) on_stray_success(transaction, response, false);
     return;
   }
-  if (status == 491 && back_off(dialog)) return;
+  const bool has_yielded = std::exchange(dialog.changes->is_yielded, false);
+  if (status == 491 && !has_yielded && back_off(dialog)) return;
   if (status == 401 || status == 407) {
     if (const uint64_t again = resend_with_credentials(dialog, transaction, response)) {
       dialog.changes->transaction = again;

@@ -37,6 +37,7 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   void end(DialogId dialog, ExtraHeaders headers);
   Result<void> send_request(Method method, std::string uri, std::string from, std::vector<Target> targets, Body body,
                             ExtraHeaders headers, ResponseHandler on_response, std::optional<Credentials> credentials);
+  bool is_changing(DialogId dialog) const;
   std::optional<DialogFacts> facts(DialogId dialog) const;
   std::optional<Endpoint> peer(DialogId dialog) const;
   size_t dialogs() const { return dialogs_.size(); }

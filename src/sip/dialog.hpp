@@ -131,6 +131,7 @@ struct Changes {
   Changes(io::Loop& loop, Dialog& dialog);
   std::deque<Change> queue;  ///< The front is being sent while `transaction` is set.
   uint64_t transaction = 0;
+  bool is_yielded = false;  ///< The peer's re-INVITE, which crossed the front, has been taken.
   Alarm backoff;
 };
 

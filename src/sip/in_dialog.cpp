@@ -68,9 +68,11 @@ void Stack::Core::on_reinvite(Dialog& dialog, ServerTransaction& transaction) {
   const bool is_answer_missing = dialog.awaited_ack && dialog.awaited_ack->has_offer;
   if (is_one_pending || is_answer_missing) return reply(transaction, 500, {{"Retry-After", soon}});
   const bool is_ours_pending = (dialog.changes && dialog.changes->transaction != 0) || dialog.owed_ack_cseq != 0;
-  if (is_ours_pending) return reply(transaction, 491);
+  const bool can_yield = settings_.is_yielding_in_glare && dialog.owed_ack_cseq == 0;
+  if (is_ours_pending && !can_yield) return reply(transaction, 491);
   if (const auto least = too_small_interval(transaction.request()))
     return reply(transaction, 422, {{"Min-SE", std::to_string(*least)}});
+  if (is_ours_pending) dialog.changes->is_yielded = true;
   if (dialog.awaited_ack) acknowledged(dialog, {});
   dialog.pending_invite = transaction.number();
   if (settings_.auto_trying) transaction.respond(make_response(transaction.request(), 100, {}, {}));

@@ -45,6 +45,9 @@ Result<void> Stack::send_request(Method method, std::string uri, std::string fro
   return core_->send_request(method, std::move(uri), std::move(from), std::move(targets), std::move(body),
                              std::move(headers), std::move(on_response), std::move(credentials));
 }
+bool Stack::is_changing(DialogId dialog) const {
+  return core_->is_changing(dialog);
+}
 std::optional<DialogFacts> Stack::facts(DialogId dialog) const {
   return core_->facts(dialog);
 }

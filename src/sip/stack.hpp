@@ -162,6 +162,9 @@ struct StackSettings {
   std::vector<std::string> require_understood{"100rel", "timer"};  ///< Option tags accepted in Require.
   bool is_reliable_provisional_preferred = false;  ///< Send 101-199 with SDP reliably when the peer supports 100rel.
   bool auto_trying = true;
+  /// A re-INVITE that crosses ours is taken instead of refused; ours ends in Refused 491 at once and is not sent again.
+  /// Only where both ends agree on who gives way (docs/sip-profile.md); towards others RFC 3261 14.1 holds.
+  bool is_yielding_in_glare = false;
 };
 
 /// The user agent core over transactions and transports: client and server of RFC 3261, 3262 (PRACK), 3311 (UPDATE),
@@ -217,6 +220,9 @@ class Stack {
   Result<void> send_request(Method method, std::string uri, std::string from, std::vector<Target> targets, Body body,
                             ExtraHeaders headers, ResponseHandler on_response,
                             std::optional<Credentials> credentials = {});
+
+  /// A re-INVITE asked for now would have to wait: for one of ours, one of the peer's, an ACK, or a back-off.
+  bool is_changing(DialogId dialog) const;
 
   std::optional<DialogFacts> facts(DialogId dialog) const;
   /// The peer's address of this dialog's last message, for logs and admission.

@@ -10,8 +10,9 @@ namespace nearend::sim::test {
 namespace {
 
 constexpr auto kTalk = 1500ms;
-constexpr uint32_t kTalkPackets = 60;    // Of 75 in that time.
-constexpr uint32_t kPromptPackets = 20;  // Of 30.
+constexpr uint32_t kTalkPackets = 60;  // Of 75 in that time.
+constexpr uint32_t kPromptPackets = 20, kWholePrompt = 30;
+constexpr auto kPromptLength = 600ms;
 
 std::string dial(std::string_view attributes = {}) {
   return fmt::format("<Dial timeout=\"20\"{}><Number>{}</Number></Dial>", attributes, kCalleeNumber);
@@ -156,6 +157,31 @@ void callee_gone(Platform& platform) {
   wait_over(platform);
 }
 
+/// The router hears of the callee's end long before the caller's gateway does, which asks for the same a moment later.
+void crossing(Platform& platform) {
+  constexpr auto next_door = 10ms, far_edges = 300ms, offer_patience = 100ms;
+  platform.world.paths().set_rtt("as", "us", next_door);
+  platform.world.paths().set_rtt("eu", "as", far_edges);
+  if (!begin_talk(platform)) return;
+  talk(platform);
+  platform.callee().hang_up();
+  const size_t ends = platform.events("end").size();
+  platform.wait([&] { return platform.events("end").size() > ends; }, 10s, "the callee's leg did not end");
+  const auto gone = platform.world.now();
+  const auto prompt_begins = [&] { return platform.caller().sounds_since(gone) > 0; };
+  if (!platform.wait(prompt_begins, 10s, "the caller did not hear the prompt")) return;
+  const auto took = std::chrono::duration<double, std::milli>(platform.world.now() - gone).count();
+  // Metric M5, with the router's hearing of the end in place of the round trip's first half.
+  constexpr double access_ms = 20.5, application_ms = 10, margin_ms = 30;
+  const double way_ms = next_door / 2ms + offer_patience / 1ms + platform.rtt_ms / 2;
+  const double owed = 1.05 * way_ms + application_ms + access_ms + margin_ms;
+  platform.expect(took <= owed, fmt::format("the prompt began after {:.0f} ms, {:.0f} were owed", took, owed));
+  platform.run(kPromptLength);
+  const uint32_t sounds = platform.caller().sounds_since(gone);
+  platform.expect(sounds + 1 >= kWholePrompt, fmt::format("{} packets of the prompt's 30 were heard", sounds));
+  wait_over(platform);
+}
+
 void busy_then_say(Platform& platform) {
   platform.call();
   hear_prompt(platform, {}, 40s);
@@ -245,6 +271,11 @@ std::vector<Flow> make_flows() {
   out.push_back(make("glare", "gateway and router both bring the media back", dial() + kPrompt, callee_gone));
   out.back().plan.without_local_verbs();
   out.back().plan.has_continuations = false;
+  out.back().is_media_local = false;
+  out.push_back(make("crossing", "both bring the media back, and their re-INVITEs cross", dial() + kPrompt, crossing));
+  out.back().plan.without_local_verbs();
+  out.back().plan.has_continuations = false;
+  out.back().plan.is_callee_far = true;
   out.back().is_media_local = false;
   out.push_back(make("busy", "the callee is busy: the document goes on", dial() + kPrompt, busy_then_say));
   out.back().plan.callee.refuses_with = 486;

@@ -62,6 +62,9 @@ TEST_SUITE("flows") {
   TEST_CASE("glare: both sides bring the media back and it comes once") {
     check("glare");
   }
+  TEST_CASE("crossing: re-INVITEs that cross delay nothing, and no syllable of the prompt is lost") {
+    check("crossing");
+  }
   TEST_CASE("busy: a busy callee leaves the caller to the document") {
     check("busy");
   }

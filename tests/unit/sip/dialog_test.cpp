@@ -296,6 +296,39 @@ TEST_CASE("a re-INVITE that crosses ours is answered 491, and both get through w
   }
 }
 
+TEST_CASE("where one side yields in glare, the other's re-INVITE stands at once and the yielding side hears 491") {
+  for (const bool is_caller_yielding : {true, false}) {
+    World world;
+    StackSettings yielding;
+    yielding.is_yielding_in_glare = true;
+    Agent ann(world, "192.0.2.1:5060", is_caller_yielding ? yielding : StackSettings{});
+    Agent bob(world, "192.0.2.2:5060", is_caller_yielding ? StackSettings{} : yielding);
+    ann.answer_all();
+    bob.answer_all();
+    const DialogId call = *ann.stack.invite(ann.to(bob));
+    world.run(1s);
+    const DialogId callee = bob.dialog_of<event::Invited>();
+    CHECK_FALSE(ann.stack.is_changing(call));
+    REQUIRE(ann.stack.reinvite(call, sdp("v=0\r\nann")));
+    REQUIRE(bob.stack.reinvite(callee, sdp("v=0\r\nbob")));
+    CHECK(ann.stack.is_changing(call));
+    world.run(200ms);
+    Agent& standing = is_caller_yielding ? bob : ann;
+    Agent& giving_way = is_caller_yielding ? ann : bob;
+    CHECK(giving_way.last<event::Requested>().body.content == (is_caller_yielding ? "v=0\r\nbob" : "v=0\r\nann"));
+    CHECK(giving_way.last<event::Refused>().status == 491);
+    CHECK_FALSE(giving_way.last<event::Refused>().is_dialog_over);
+    CHECK(standing.count<event::Requested>() == 0);
+    CHECK(standing.count<event::Refused>() == 0);
+    CHECK_FALSE(ann.stack.is_changing(call));
+    CHECK_FALSE(bob.stack.is_changing(callee));
+    // The way is free for what still matters.
+    REQUIRE(giving_way.stack.reinvite(is_caller_yielding ? call : callee, sdp("v=0\r\nagain")));
+    world.run(200ms);
+    CHECK(standing.last<event::Requested>().body.content == "v=0\r\nagain");
+  }
+}
+
 TEST_CASE("a second INVITE while the first waits for us is answered 500 with Retry-After") {
   RawCall call;
   call.send(call.next("ACK", 1));
