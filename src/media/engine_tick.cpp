@@ -106,7 +106,8 @@ std::optional<rtp::Continuity::Place> Engine::place_own(Anchor& anchor, Port& po
   const uint32_t frames = anchor.own_frames++;
   const rtp::Packet packet{.sequence = static_cast<uint16_t>(frames),
                            .timestamp = (is_event ? anchor.own_event_timestamp : frames) * uint32_t{frame_samples}};
-  const auto place = port.out.place(anchor.own_source, packet, frame_samples, sample_rate, is_event, now);
+  const auto place = port.out.place(anchor.own_source, packet, frame_samples, sample_rate, is_event, now,
+                                    rtp::Continuity::Maker::ourselves);
   if (is_switch && port.event.is_open && port.event.source != anchor.own_source) hold_event(anchor, port, now);
   if (place && anchor.move) anchor.move->report.lost += place->missed_frames;
   return place;

@@ -28,8 +28,13 @@ uint32_t Continuity::timestamp_at(Instant now) const {
   return clock_timestamp_ + static_cast<uint32_t>(std::llround(seconds * clock_rate_ + clock_skew_));
 }
 
+int32_t Continuity::ahead(uint32_t timestamp, Instant now) const {
+  return apart(timestamp, timestamp_at(now));
+}
+
+// The source's clock moves the line, the lead that it was given does not: leads would add up over many moves.
 void Continuity::follow_clock(uint32_t timestamp, Instant now) {
-  clock_skew_ += apart(timestamp, timestamp_at(now)) * clock_gain;
+  clock_skew_ += (ahead(timestamp, now) - lead_) * clock_gain;
 }
 
 Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate,
@@ -41,15 +46,18 @@ Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uin
   uint32_t timestamp = timestamp_;
   uint16_t sequence = sequence_;
   if (has_sent_ && clock_rate == clock_rate_) {
-    const double behind = apart(timestamp_at(now), timestamp_);
-    const long frames = std::max(0L, std::lround(behind / frame));
+    const double behind = -ahead(timestamp_, now);
+    const long least = last_maker_ == Maker::ourselves ? 1 : 0;
+    const long frames = std::max(least, std::lround(behind / frame));
     timestamp += static_cast<uint32_t>(frames) * frame;
     sequence = static_cast<uint16_t>(sequence_ + (frames > 0 ? 1 : 0));
     place.missed_frames = static_cast<uint32_t>(std::max(0L, frames - 1));
+    lead_ = ahead(timestamp, now);
   } else {
     if (has_sent_) ++sequence;
     clock_rate_ = clock_rate;
     set_clock(timestamp, now);
+    lead_ = 0;
   }
   source_ = source;
   has_source_ = true;
@@ -61,13 +69,12 @@ Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uin
 }
 
 std::optional<Continuity::Place> Continuity::place(Source source, const Packet& packet, uint32_t frame,
-                                                   uint32_t clock_rate, bool is_event, Instant now) {
+                                                   uint32_t clock_rate, bool is_event, Instant now, Maker maker) {
   Place place;
   const bool is_same = has_source_ && source == source_ && clock_rate == clock_rate_;
   // A source whose clock stood still or jumped is as good as a new one.
-  const bool has_jumped =
-      is_same && !is_event &&
-      std::abs(static_cast<double>(apart(packet.timestamp + timestamp_offset_, timestamp_at(now)))) > clock_rate;
+  const bool has_jumped = is_same && !is_event &&
+                          std::abs(static_cast<double>(ahead(packet.timestamp + timestamp_offset_, now))) > clock_rate;
   if (!is_same || has_jumped) place = switch_to(source, packet, frame, clock_rate, now);
   place.sequence = static_cast<uint16_t>(packet.sequence + sequence_offset_);
   place.timestamp = packet.timestamp + timestamp_offset_;
@@ -81,6 +88,7 @@ std::optional<Continuity::Place> Continuity::place(Source source, const Packet& 
   }
   has_sent_ = true;
   last_sent_ = now;
+  last_maker_ = maker;
   return place;
 }
 

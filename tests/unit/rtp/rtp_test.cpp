@@ -247,6 +247,34 @@ TEST_CASE("the first frame of a new source for a moment that is filled is not se
   CHECK(next->timestamp == 50 * 160);
 }
 
+TEST_CASE("the first words after what we made ourselves are sent whenever they come, and the clock keeps its line") {
+  Continuity out(1, 0, 0);
+  uint16_t sequence = 0;
+  uint32_t last = 0;
+  const auto ours = Continuity::Maker::ourselves;
+  for (int turn = 0; turn < 500; ++turn) {
+    const int begin = turn * 400;
+    CAPTURE(turn);
+    // Our noise keeps to the grid, the talker begins anywhere between two of its frames.
+    for (int i = 0; i < 10; ++i)
+      (void)out.place(1, {.sequence = static_cast<uint16_t>(turn * 10 + i), .timestamp = (turn * 10 + i) * 160u}, 160,
+                      8000, false, at(begin + i * 20), ours);
+    const int offset = 180 + 1 + turn % 19;
+    const auto source = static_cast<Continuity::Source>(turn + 2);
+    sequence = out.last_sequence();
+    last = out.last_timestamp();
+    for (int i = 0; i < 10; ++i) {
+      const auto place = out.place(source, {.sequence = static_cast<uint16_t>(i), .timestamp = i * 160u}, 160, 8000,
+                                   false, at(begin + offset + i * 20));
+      REQUIRE(place);
+      REQUIRE(place->sequence == static_cast<uint16_t>(sequence + 1 + i));
+      REQUIRE(place->timestamp - last >= 160);
+      const double wall = (begin + offset + i * 20) * 8.0;
+      CHECK(std::abs(place->timestamp - wall) <= 240);
+    }
+  }
+}
+
 TEST_CASE("a marker is set after real silence only") {
   Continuity out(1, 0, 0);
   CHECK(out.place(1, {.sequence = 0}, 160, 8000, false, at(0))->marker);
