@@ -72,6 +72,7 @@ bool Pairing::on_callee_answered(Leg& callee) {
     return false;
   }
   joint.state = Joint::State::open;
+  parts_.verbs->stop_ring(*caller);  // before the path opens: the callee's first words may be waiting for it
   callee.media.open();
   caller->joint = {.state = Joint::State::open, .peer = callee.id};
   opened(*caller);
@@ -87,6 +88,7 @@ bool Pairing::on_peer_answered(Leg& caller, std::string_view peer) {
     return true;
   }
   joint.state = Joint::State::open;
+  parts_.verbs->stop_ring(caller);
   caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
   caller.media.connect(inner_path());
   opened(caller);
@@ -95,7 +97,6 @@ bool Pairing::on_peer_answered(Leg& caller, std::string_view peer) {
 
 /// An armed joint of a caller's leg has opened.
 void Pairing::opened(Leg& leg) {
-  parts_.verbs->stop_ring(leg);
   const Leg* peer = leg.joint.peer_gateway.empty() ? parts_.legs.by_id(leg.joint.peer) : nullptr;
   if (leg.is_inbound && !leg.dialogs.is_outer_answered) parts_.endpoints->answer(leg, peer);
   link::Item action{.name = "bridged"};
@@ -111,9 +112,9 @@ void Pairing::connect_here(Leg& leg, Leg& peer) {
   if (peer.joint.peer != leg.id) part(peer);
   leg.joint = {.state = Joint::State::open, .peer = peer.id};
   peer.joint = {.state = Joint::State::open, .peer = leg.id};
-  leg.media.connect(bridge_to(peer));
   parts_.verbs->stop_ring(leg);
   parts_.verbs->stop_ring(peer);
+  leg.media.connect(bridge_to(peer));
 }
 
 void Pairing::join(Leg& leg, PeerPlace peer) {

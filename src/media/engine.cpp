@@ -139,7 +139,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
   } else {
     port.gate.update_rule(remote);
   }
-  port.has_remote = true;
+  const bool is_first = !std::exchange(port.has_remote, true);
   port.codecs = CodecList(remote.formats);
   const bool was_held = !port.may_receive;
   port.may_send = remote.may_send;
@@ -151,7 +151,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
   if (needs_in_band && !jobs_of(*anchor).in_band) jobs_of(*anchor).in_band = std::make_unique<DtmfDetector>();
   if (!needs_in_band && anchor->jobs && remote.stream == 0) anchor->jobs->in_band.reset();
   activate(*anchor);
-  replay_early(*anchor, now);
+  if (is_first) replay_early(*anchor, now);
 }
 
 void Engine::watch_silence(AnchorId id, milliseconds after, io::Instant now) {

@@ -58,6 +58,8 @@ class Engine {
   void remove(AnchorId id, io::Instant now);
   void set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now);
   void connect(AnchorId id, const Path& path, io::Instant now);
+  /// The leg is about to be connected to `path`: what both ends say in the last moment before is kept for it.
+  void expect(AnchorId id, const Path& path);
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
 
@@ -86,6 +88,8 @@ class Engine {
   bool count_packet(Port& port, Arrival& arrival);
   void note_arrival(Anchor& anchor, Port& port, const Arrival& arrival);
   void replay_early(Anchor& anchor, io::Instant now);
+  void replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t> datagram, io::Instant now);
+  static void describe(const Port& port, Arrival& arrival);
   void relay(Anchor& anchor, Arrival& arrival);
   void relay_opaque(Anchor& anchor, Arrival& arrival);
   void send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival);

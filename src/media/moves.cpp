@@ -14,14 +14,23 @@ void Engine::connect(AnchorId id, const Path& path, io::Instant now) {
   if (!anchor) return;
   Anchor* peer = path.kind == Path::Kind::bridge ? find(path.peer) : nullptr;
   if (path.kind == Path::Kind::bridge && (!peer || peer == anchor)) return;
-  if (anchor->feed != Feed{path.kind, path.peer}) leave_bridge(*anchor, path, now);
+  const bool is_other = anchor->feed != Feed{path.kind, path.peer};
+  const bool is_other_for_peer = peer && peer->feed != Feed{Path::Kind::bridge, id};
+  if (is_other) leave_bridge(*anchor, path, now);
   if (peer) {
-    if (peer->feed != Feed{Path::Kind::bridge, id}) leave_bridge(*peer, path, now);
+    if (is_other_for_peer) leave_bridge(*peer, path, now);
     set_feed(*peer, {Path::Kind::bridge, id}, path, now);
   }
   set_feed(*anchor, {path.kind, peer ? path.peer : AnchorId::none}, path, now);
-  replay_early(*anchor, now);
-  if (peer) replay_early(*peer, now);
+  if (is_other) replay_early(*anchor, now);
+  if (is_other_for_peer) replay_early(*peer, now);
+}
+
+void Engine::expect(AnchorId id, const Path& path) {
+  Anchor* anchor = find(id);
+  Anchor* peer = path.kind == Path::Kind::bridge ? find(path.peer) : nullptr;
+  for (Anchor* one : {anchor, peer})
+    if (one && !one->early) one->early = std::make_unique<EarlyPackets>();
 }
 
 /// The one who stays behind hears the old feed until it gets a path of its own, for prove_within at most: both ends of

@@ -188,6 +188,7 @@ Task<Result<void>> NodeControl::arm(AnchorId anchor, Path path) {
   auto checked = check_path(**held, path);
   if (!checked) co_return pass(checked);
   (*held)->armed = path;
+  command([anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); });
   co_return Result<void>{};
 }
 

@@ -36,7 +36,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
                        io::Instant now) {
   Port& port = anchor.streams[inlet.stream].at(inlet.side);
   if (anchor.early && inlet.stream == 0 && inlet.side == Side::outer && !port.has_remote) {
-    anchor.early->keep(from, datagram, now);
+    anchor.early->keep(from, datagram, false, now);
     return;
   }
   const auto packet = rtp::parse_packet(datagram);
@@ -54,7 +54,19 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
   }
   if (arrival.is_event) detect_digits(anchor, port, arrival);
   if (arrival.side == Side::outer && anchor.jobs && arrival.is_g711()) tap_audio(anchor, port, arrival);
+  if (anchor.early && inlet.stream == 0 && inlet.side == Side::outer && !arrival.is_event && !arrival.is_previous)
+    anchor.early->keep(from, datagram, true, now);
   relay(anchor, arrival);
+}
+
+void Engine::replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t> datagram, io::Instant now) {
+  Port& port = anchor.streams[inlet.stream].at(inlet.side);
+  const auto packet = rtp::parse_packet(datagram);
+  if (!packet || packet->ssrc != port.remote_ssrc || !port.may_receive) return;
+  Arrival arrival(datagram, *packet, now, inlet);
+  arrival.source = port.source;
+  describe(port, arrival);
+  send_to_feed(anchor, anchor.feed, arrival);  // the old path had it
 }
 
 /// What came before the endpoint's address was known, once it is known and there is somebody to hear it.
@@ -62,8 +74,9 @@ void Engine::replay_early(Anchor& anchor, io::Instant now) {
   if (!anchor.early || anchor.feed.kind == Path::Kind::idle || !anchor.streams.front().outer.has_remote) return;
   const auto early = std::move(anchor.early);
   const Inlet inlet{.anchor = anchor.id, .stream = 0, .side = Side::outer, .is_rtcp = false};
-  early->replay(
-      now, [&](const Endpoint& from, std::span<uint8_t> datagram) { input_rtp(anchor, inlet, from, datagram, now); });
+  early->replay(now, [&](const Endpoint& from, std::span<uint8_t> datagram, bool is_judged) {
+    is_judged ? replay_judged(anchor, inlet, datagram, now) : input_rtp(anchor, inlet, from, datagram, now);
+  });
 }
 
 bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) {
@@ -94,13 +107,9 @@ bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) 
   return false;
 }
 
-bool Engine::count_packet(Port& port, Arrival& arrival) {
+void Engine::describe(const Port& port, Arrival& arrival) {
   arrival.codecs = &port.codecs;
   arrival.codec = port.codecs.find(arrival.packet.payload_type);
-  if (!arrival.codec && !port.codecs.is_empty()) {
-    ++port.counters.dropped_format;
-    return false;
-  }
   arrival.clock_rate = arrival.codec ? arrival.codec->clock_rate : port.is_opaque ? 90'000 : 8000;
   arrival.frame = arrival.is_g711() ? static_cast<uint32_t>(arrival.packet.payload.size())
                                     : arrival.clock_rate / 1000 * port.ptime_ms;
@@ -108,6 +117,14 @@ bool Engine::count_packet(Port& port, Arrival& arrival) {
     const auto event = rtp::parse_event(arrival.packet.payload);
     arrival.is_event = event.has_value();
     if (event) arrival.event = *event;
+  }
+}
+
+bool Engine::count_packet(Port& port, Arrival& arrival) {
+  describe(port, arrival);
+  if (!arrival.codec && !port.codecs.is_empty()) {
+    ++port.counters.dropped_format;
+    return false;
   }
   ++port.counters.packets_in;
   port.counters.octets_in += arrival.packet.payload.size();

@@ -63,3 +63,37 @@ TEST_CASE("a flood before the answer costs three places, and speech after it flo
   REQUIRE(answer.caller.heard.size() == 1);
   CHECK(answer.caller.heard[0].number() == 1);
 }
+
+TEST_CASE("what the caller said just before the path opens reaches the callee, once, and what is older does not") {
+  Answer answer;
+  answer.caller.aim(answer.leg_a.streams[0].outer);
+  answer.caller.say(1);
+  answer.world.loop.run_for(20ms);
+  answer.caller.say(2);
+  answer.world.loop.run_for(4ms);
+  answer.connect();
+  answer.caller.say(3);
+  answer.world.loop.run_for(5ms);
+  REQUIRE(answer.callee.heard.size() == 2);
+  CHECK(answer.callee.heard[0].number() == 2);
+  CHECK(answer.callee.heard[1].number() == 3);
+}
+
+TEST_CASE("a path that was armed under another one opens with the last words, and the old path hears them once") {
+  Answer answer;
+  Phone router(answer.world.loop, answer.world.net, "192.0.2.30", 333);
+  answer.caller.aim(answer.leg_a.streams[0].outer);
+  answer.world.set_remote(answer.leg_a, Side::inner, router.local());
+  (void)answer.world.connect(answer.leg_a, {.kind = Path::Kind::inner});
+  answer.world.set_remote(answer.leg_b, Side::outer, answer.callee.local());
+  (void)answer.world.arm(answer.leg_b, {.kind = Path::Kind::bridge, .peer = answer.leg_a.id});
+  answer.world.loop.run_for(30ms);
+  answer.caller.say(1);
+  answer.world.loop.run_for(5ms);
+  CHECK(answer.callee.heard.empty());
+  answer.world.node->open(answer.leg_b.id);
+  answer.world.loop.run_for(10ms);
+  REQUIRE(answer.callee.heard.size() == 1);
+  CHECK(answer.callee.heard[0].number() == 1);
+  CHECK(router.heard.size() == 1);
+}

@@ -235,7 +235,7 @@ TEST_CASE("a recording is a whole WAV file of what was said, ended by length, di
   line.phone.is_talking = false;
   CHECK(line.world.told<event::RecordEnded>(line.leg).empty());
   const auto job =
-      line.world.wait(line.world.node->record(line.leg.id, {.finish_on_digits = "#*", .path_hint = "RE2"}));
+      line.world.wait(line.world.node->record(line.leg.id, {.path_hint = "RE2", .finish_on_digits = "#*"}));
   if (!job) REQUIRE_MESSAGE(job, job.error().text);
   line.phone.press('#');
   line.phone.is_talking = true;

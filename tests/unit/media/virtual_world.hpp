@@ -255,6 +255,7 @@ struct World {
     (void)wait(node->set_remote(anchor.id, side, std::move(remote)));
   }
   Result<void> connect(const AnchorInfo& anchor, Path path) { return wait(node->connect(anchor.id, path)); }
+  Result<void> arm(const AnchorInfo& anchor, Path path) { return wait(node->arm(anchor.id, path)); }
 
   template <class T>
   std::vector<T> told(const AnchorInfo& anchor) {
