@@ -23,6 +23,7 @@ struct Inlet {
   uint8_t stream = 0;
   Side side = Side::outer;
   bool is_rtcp = false;
+  bool is_bursty = false;  ///< Several datagrams at a time are usual: pictures. A hint for the reader.
 };
 
 /// The media plane without its sockets: (datagram, now) in, datagrams and events out. Anchors are relayed, bridged, fed

@@ -78,6 +78,7 @@ Result<NodeControl::SocketPair> LocalControl::open_sockets(const Endpoint& local
   thread_.watch(*rtp, inlet);
   Inlet reports = inlet;
   reports.is_rtcp = true;
+  reports.is_bursty = false;
   thread_.watch(*rtcp, reports);
   wake_after_turn();
   return SocketPair{static_cast<Socket>(*rtp), static_cast<Socket>(*rtcp)};

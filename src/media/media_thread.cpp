@@ -10,40 +10,20 @@
 #include <algorithm>
 #include <utility>
 
-#include "io/socket_address.hpp"
+#include "telemetry/metrics.hpp"
 
 namespace nearend::media {
 namespace {
 
-constexpr size_t datagrams_max = 16;  // read with one call
-constexpr size_t datagram_max = 2048;
-constexpr int rounds_max = 4;  // of one socket before the others get their turn
 constexpr int ready_max = 256;
 constexpr uint64_t ticks_made_up_max = 5;  // after a stall; more would only queue at the far ends
 
 }  // namespace
 
-struct MediaThread::Batch {
-  std::array<std::array<uint8_t, datagram_max>, datagrams_max> bytes;
-  std::array<sockaddr_storage, datagrams_max> from;
-  std::array<iovec, datagrams_max> parts;
-  std::array<mmsghdr, datagrams_max> headers{};
-
-  Batch() {
-    for (size_t i = 0; i < datagrams_max; ++i) {
-      parts[i] = {.iov_base = bytes[i].data(), .iov_len = datagram_max};
-      headers[i].msg_hdr.msg_name = &from[i];
-      headers[i].msg_hdr.msg_iov = &parts[i];
-      headers[i].msg_hdr.msg_iovlen = 1;
-    }
-  }
-};
-
 MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::function<void(Events)> on_events)
     : on_events_(std::move(on_events)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
-      batch_(std::make_unique<Batch>()),
       worker_(pool,
               [queue = queue_](Worker::Completion done) {
                 queue->push([done = std::move(done)](Engine&, io::Instant) mutable {
@@ -110,6 +90,7 @@ void MediaThread::watch(int socket, const Inlet& inlet) {
 
 void MediaThread::close(int socket) {
   command([this, socket](Engine&, io::Instant) {
+    flush();  // last reports of the anchor
     inlets_[static_cast<size_t>(socket)] = Inlet{};
     ::close(socket);
   });
@@ -127,9 +108,15 @@ void MediaThread::run() {
         run_ticks();
       else
         read_socket(descriptor);
+      flush();
     }
     if (!events_.empty()) on_events_(std::exchange(events_, {}));
   }
+}
+
+void MediaThread::flush() {
+  static telemetry::Counter& unsent = telemetry::counter("nearend_media_unsent_total");
+  if (const uint64_t more = writer_.flush(); more > 0) unsent.add(more);
 }
 
 void MediaThread::run_commands() {
@@ -161,27 +148,16 @@ void MediaThread::run_ticks() {
 }
 
 void MediaThread::read_socket(int socket) {
-  for (int round = 0; round < rounds_max; ++round) {
-    for (mmsghdr& header : batch_->headers) header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
-    const int count = ::recvmmsg(socket, batch_->headers.data(), datagrams_max, MSG_DONTWAIT, nullptr);
-    if (count <= 0) return;
-    const io::Instant arrived = now();
-    // Looked up for each datagram: nothing here removes anchors, but a closed socket's number may have gone to another.
-    const Inlet inlet = inlets_[static_cast<size_t>(socket)];
-    for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
-      if (batch_->headers[i].msg_hdr.msg_flags & MSG_TRUNC) continue;
-      const Endpoint from = io::endpoint_of(reinterpret_cast<const sockaddr&>(batch_->from[i]));
-      engine_.input(inlet, from, {batch_->bytes[i].data(), batch_->headers[i].msg_len}, arrived);
-    }
-    if (static_cast<size_t>(count) < datagrams_max) return;
-  }
-}
-
-void MediaThread::send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) {
-  const io::SocketAddress address(to);
-  const ssize_t sent = ::sendto(static_cast<int>(socket), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                                address.data(), address.size);
-  if (sent < 0) unsent_.fetch_add(1, std::memory_order_relaxed);
+  // Nothing here removes anchors, but a closed socket's number may have gone to another by the next turn.
+  const Inlet inlet = inlets_[static_cast<size_t>(socket)];
+  const io::Instant arrived = now();
+  const auto take = [&](const Endpoint& from, std::span<uint8_t> datagram) {
+    engine_.input(inlet, from, datagram, arrived);
+  };
+  if (inlet.is_bursty)
+    reader_.read_many(socket, take);
+  else
+    reader_.read_one(socket, take);
 }
 
 }  // namespace nearend::media

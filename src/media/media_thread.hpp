@@ -1,20 +1,19 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "media/datagrams.hpp"
 #include "media/engine.hpp"
 #include "media/worker_pool.hpp"
 
 namespace nearend::media {
 
 /// The thread that carries media: an epoll loop over one socket per port, the engine, a 20 ms tick. Commands come in
-/// over a queue with an eventfd, events go out in batches. Datagrams are read several at a time into memory that is
-/// never given back, and sent from where they were received.
+/// over a queue with an eventfd, events go out in batches. Datagrams come and go several at a time.
 class MediaThread final : private EngineOutput {
  public:
   using Command = std::move_only_function<void(Engine&, io::Instant)>;
@@ -32,11 +31,8 @@ class MediaThread final : private EngineOutput {
   /// From now on the socket's datagrams come in as `inlet` says. Given before the anchor is added.
   void watch(int socket, const Inlet& inlet);
   void close(int socket);
-  /// Datagrams that the kernel did not take.
-  uint64_t unsent() const { return unsent_.load(std::memory_order_relaxed); }
 
  private:
-  struct Batch;
   /// Outlives the thread where workers still hold it, so that what they finish late falls on deaf ears.
   struct Queue {
     Queue();
@@ -53,7 +49,10 @@ class MediaThread final : private EngineOutput {
   void read_socket(int socket);
   void run_ticks();
   void arm_tick();
-  void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override;
+  void flush();
+  void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override {
+    writer_.add(static_cast<int>(socket), to, datagram);
+  }
   void tell(AnchorId anchor, Event event) override { events_.emplace_back(anchor, std::move(event)); }
   static io::Instant now() { return std::chrono::steady_clock::now(); }
 
@@ -61,10 +60,10 @@ class MediaThread final : private EngineOutput {
   std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();  // shared with completions of workers
   int epoll_ = -1, timer_ = -1;
   bool is_stopping_ = false, is_ticking_ = false;
-  std::unique_ptr<Batch> batch_;
+  DatagramReader reader_;
+  DatagramWriter writer_;
   std::vector<Inlet> inlets_;  // by descriptor
   Events events_;
-  std::atomic<uint64_t> unsent_{0};
   PooledWorker worker_;
   Engine engine_;
   std::thread thread_;

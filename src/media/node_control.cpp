@@ -117,6 +117,7 @@ Result<void> NodeControl::open_streams(Held& held, const AllocateRequest& reques
       is_v6 ? settings_.advertised_outer_v6.value_or(outer) : settings_.advertised_outer.value_or(outer);
   for (StreamKind kind : request.streams) {
     Inlet inlet{.anchor = held.info.id, .stream = static_cast<uint8_t>(sockets.size())};
+    inlet.is_bursty = kind == StreamKind::video || kind == StreamKind::screen;
     AnchorInfo::StreamPorts ports{.kind = kind};
     Engine::StreamSockets made{.kind = kind};
     auto pair = open_pair(held, outer, inlet, ports.outer.port);
