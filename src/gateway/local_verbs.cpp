@@ -124,7 +124,8 @@ void LocalVerbs::on_ring(Leg& leg, const link::Item& item, const sip::event::Req
 }
 
 Task<void> LocalVerbs::play_ring(Leg& leg, std::string tone) {
-  media::PlayRequest request;
+  // Where the armed way is open already, the callee's first words end it, not the news of the answer.
+  media::PlayRequest request{.is_yielding = leg.joint.is_listening};
   request.sources.push_back({.kind = media::Source::Kind::tone, .value = std::move(tone), .loop = 0});
   auto job = co_await parts_.media.play(leg.media.anchor(), std::move(request));
   if (leg.is_over) co_return;

@@ -24,6 +24,7 @@ void MediaEnd::set_remotes(media::Side side, std::vector<media::Remote> remotes)
 }
 
 void MediaEnd::connect(media::Path path) {
+  path_ = path.kind;
   enqueue(Connect{path});
 }
 

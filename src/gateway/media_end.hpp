@@ -23,6 +23,8 @@ class MediaEnd {
 
   Task<Result<void>> allocate(media::AllocateRequest request);
   media::AnchorId anchor() const { return info_.id; }
+  /// Of the last connect.
+  media::Path::Kind path() const { return path_; }
   bool is_allocated() const { return info_.id != media::AnchorId::none; }
   std::vector<StreamAddress> addresses(media::Side side) const;
 
@@ -62,6 +64,7 @@ class MediaEnd {
   io::Scope& scope_;
   media::Control& control_;
   media::AnchorInfo info_;
+  media::Path::Kind path_ = media::Path::Kind::idle;
   std::vector<Command> queue_;
   bool is_working_ = false;
 };

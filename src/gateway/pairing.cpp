@@ -46,15 +46,37 @@ void Pairing::arm_callee(Leg& callee, PeerPlace peer) {
 Result<void> Pairing::arm_caller(Leg& caller, PeerPlace peer, std::string_view sdp) {
   Joint& joint = caller.joint;
   if (joint.state == Joint::State::open && joint.peer == peer.leg) return {};
+  if (joint.state == Joint::State::armed && joint.peer != peer.leg) disarm(caller);
   const bool has_peer_answered = joint.has_peer_answered && joint.peer == peer.leg;
   if (!peer.gateway.empty()) {
     auto answer = caller.media.inner.answer(sdp);
     if (!answer) return pass(answer);
   }
-  joint = {.state = Joint::State::armed, .peer = std::move(peer.leg), .peer_gateway = std::move(peer.gateway)};
-  // Inner remotes are set when it opens: until then the router's media node may be what the caller hears.
+  const bool was_listening = joint.state == Joint::State::armed && joint.is_listening;
+  joint = {.state = Joint::State::armed,
+           .peer = std::move(peer.leg),
+           .peer_gateway = std::move(peer.gateway),
+           .is_listening = was_listening};
+  listen(caller);
   if (has_peer_answered) (void)on_peer_answered(caller, std::string(joint.peer));
   return {};
+}
+
+/// The way to the peer's gateway is open before the answer, so that neither's first words wait for the news of it:
+/// there the callee hears nobody yet. Not where the router's media node is what the caller hears; then the way is
+/// changed when the joint opens.
+void Pairing::listen(Leg& caller) {
+  Joint& joint = caller.joint;
+  if (joint.peer_gateway.empty() || (!joint.is_listening && caller.media.path() != media::Path::Kind::idle)) return;
+  joint.is_listening = true;
+  caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
+  caller.media.connect(inner_path());
+}
+
+/// An armed joint that will not open.
+void Pairing::disarm(Leg& leg) {
+  const Joint joint = std::exchange(leg.joint, {});
+  if (joint.state == Joint::State::armed && joint.is_listening) leg.media.connect({.kind = media::Path::Kind::idle});
 }
 
 bool Pairing::on_callee_answered(Leg& callee) {
@@ -89,8 +111,10 @@ bool Pairing::on_peer_answered(Leg& caller, std::string_view peer) {
   }
   joint.state = Joint::State::open;
   parts_.verbs->stop_ring(caller);
-  caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
-  caller.media.connect(inner_path());
+  if (!joint.is_listening) {
+    caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
+    caller.media.connect(inner_path());
+  }
   opened(caller);
   return true;
 }
@@ -129,6 +153,7 @@ void Pairing::join(Leg& leg, PeerPlace peer) {
 }
 
 void Pairing::part(Leg& leg) {
+  if (leg.joint.state == Joint::State::armed) return disarm(leg);
   const Joint joint = std::exchange(leg.joint, {});
   if (joint.state != Joint::State::open || !joint.peer_gateway.empty()) return;
   Leg* peer = parts_.legs.by_id(joint.peer);
@@ -155,7 +180,7 @@ void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
   if (joint.state == Joint::State::open)
     peer_gone(*peer);
   else
-    peer->joint = {};
+    disarm(*peer);
 }
 
 /// Of a forwarded call neither half goes on alone.
@@ -176,7 +201,7 @@ bool Pairing::on_peer_gone_elsewhere(Leg& leg, std::string_view peer) {
   if (was_open)
     peer_gone(leg);
   else
-    leg.joint = {};
+    disarm(leg);
   return true;
 }
 

@@ -46,6 +46,8 @@ class Pairing {
   void on_star_elsewhere(Leg& callee);
 
  private:
+  void listen(Leg& caller);
+  void disarm(Leg& leg);
   void connect_here(Leg& leg, Leg& peer);
   void opened(Leg& leg);
   void forwarded_leg_over(Leg& leg, const EndCause& cause);

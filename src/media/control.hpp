@@ -120,6 +120,7 @@ struct Source {
 struct PlayRequest {
   std::vector<Source> sources;             ///< One after another without a gap.
   bool is_stopped_by_digit = false;
+  bool is_yielding = false;                ///< Ends when the leg's path brings somebody's first packet: ring-back.
 };
 struct RecordRequest {
   std::vector<AnchorId> legs;              ///< One: mono of what the endpoint says. Two with `is_dual`: a channel each; else mixed.

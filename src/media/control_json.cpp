@@ -316,7 +316,9 @@ json::value to_value(const PlayRequest& request) {
                                 {"language", source.language},
                                 {"loop", source.loop},
                                 {"length_ms", source.length.count()}});
-  return json::object{{"sources", std::move(list)}, {"is_stopped_by_digit", request.is_stopped_by_digit}};
+  return json::object{{"sources", std::move(list)},
+                      {"is_stopped_by_digit", request.is_stopped_by_digit},
+                      {"is_yielding", request.is_yielding}};
 }
 
 Result<PlayRequest> read_play(const json::value& value) {
@@ -324,6 +326,7 @@ Result<PlayRequest> read_play(const json::value& value) {
   if (!object) return pass(object);
   PlayRequest request;
   request.is_stopped_by_digit = json_bool_or(**object, "is_stopped_by_digit", false);
+  request.is_yielding = json_bool_or(**object, "is_yielding", false);
   auto list = list_of(**object, "sources");
   if (!list) return pass(list);
   for (const json::value& one : **list) {

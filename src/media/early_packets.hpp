@@ -6,6 +6,7 @@
 
 #include "base/ip.hpp"
 #include "io/loop.hpp"
+#include "media/control.hpp"
 
 namespace nearend::media {
 
@@ -19,13 +20,14 @@ class EarlyPackets {
  public:
   static constexpr std::chrono::milliseconds kept_for{60};
   static constexpr std::chrono::milliseconds judged_kept_for{10};
-  static constexpr size_t packets_max = 3;
+  static constexpr size_t packets_max = 4;
   static constexpr size_t bytes_max = 400;  ///< 40 ms of G.711 and the headers.
 
   /// `is_judged`: source rules and counters have seen it.
-  void keep(const Endpoint& from, std::span<const uint8_t> datagram, bool is_judged, io::Instant now) {
+  void keep(Side side, const Endpoint& from, std::span<const uint8_t> datagram, bool is_judged, io::Instant now) {
     if (datagram.size() > bytes_max) return;
     Kept& kept = kept_[next_++ % packets_max];
+    kept.side = side;
     kept.from = from;
     kept.at = now;
     kept.is_judged = is_judged;
@@ -33,18 +35,19 @@ class EarlyPackets {
     std::memcpy(kept.bytes.data(), datagram.data(), datagram.size());
   }
 
-  /// Calls `take(from, bytes, is_judged)` for what is young enough, oldest first.
+  /// Calls `take(side, from, bytes, is_judged)` for what is young enough, oldest first.
   template <class Take>
   void replay(io::Instant now, Take take) {
     for (size_t i = 0; i < packets_max; ++i) {
       Kept& kept = kept_[(next_ + i) % packets_max];
       if (kept.size == 0 || now - kept.at > (kept.is_judged ? judged_kept_for : kept_for)) continue;
-      take(kept.from, std::span<uint8_t>(kept.bytes.data(), kept.size), kept.is_judged);
+      take(kept.side, kept.from, std::span<uint8_t>(kept.bytes.data(), kept.size), kept.is_judged);
     }
   }
 
  private:
   struct Kept {
+    Side side = Side::outer;
     Endpoint from;
     io::Instant at{};
     uint16_t size = 0;

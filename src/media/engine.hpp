@@ -64,7 +64,7 @@ class Engine {
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
 
-  void play(AnchorId id, JobId job, std::vector<PlayItem> items, bool is_stopped_by_digit, io::Instant now);
+  void play(AnchorId id, JobId job, std::vector<PlayItem> items, PlayEnds ends, io::Instant now);
   /// A clip that was not there when play or collect began, or why it will not come.
   void supply(AnchorId id, JobId job, size_t item, Result<ClipPtr> clip);
   void record(JobId job, const RecordRequest& request, std::string path, io::Instant now);

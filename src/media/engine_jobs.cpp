@@ -10,12 +10,12 @@ AnchorJobs& Engine::jobs_of(Anchor& anchor) {
   return *anchor.jobs;
 }
 
-void Engine::play(AnchorId id, JobId job, std::vector<PlayItem> items, bool is_stopped_by_digit, io::Instant now) {
+void Engine::play(AnchorId id, JobId job, std::vector<PlayItem> items, PlayEnds ends, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor) return;
   AnchorJobs& jobs = jobs_of(*anchor);
   if (jobs.player) end_player(*anchor, true, now);
-  jobs.player = std::make_unique<Player>(job, std::move(items), is_stopped_by_digit);
+  jobs.player = std::make_unique<Player>(job, std::move(items), ends);
   jobs.is_player_prompt = false;
   activate(*anchor);
 }
@@ -41,7 +41,7 @@ void Engine::collect(AnchorId id, JobId job, const CollectRequest& request, std:
     jobs.collector->deadline = now + request.timeout;
   } else {
     if (jobs.player) end_player(*anchor, true, now);
-    jobs.player = std::make_unique<Player>(job, std::move(prompt), false);
+    jobs.player = std::make_unique<Player>(job, std::move(prompt), PlayEnds{});
     jobs.is_player_prompt = true;
   }
   activate(*anchor);
@@ -60,7 +60,7 @@ void Engine::record(JobId job, const RecordRequest& request, std::string path, i
     begin += items[0].length;
     AnchorJobs& jobs = jobs_of(*owner);
     if (jobs.player) end_player(*owner, true, now);
-    jobs.player = std::make_unique<Player>(job, std::move(items), false);
+    jobs.player = std::make_unique<Player>(job, std::move(items), PlayEnds{});
     jobs.is_player_prompt = true;
     activate(*owner);
   }

@@ -74,9 +74,8 @@ Result<JobId> NodeControl::play_now(AnchorId anchor, PlayRequest request) {
   if (!items) return pass(items);
   const JobId job = next_job();
   std::vector<PlayItem> kept = *items;
-  command(
-      [anchor, job, items = std::move(*items), is_stopped = request.is_stopped_by_digit](
-          Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), is_stopped, now); });
+  command([anchor, job, items = std::move(*items), ends = PlayEnds{request.is_stopped_by_digit, request.is_yielding}](
+              Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), ends, now); });
   load_missing(anchor, job, request.sources, kept);
   return job;
 }

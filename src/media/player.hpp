@@ -25,6 +25,12 @@ struct PlayItem {
   }
 };
 
+/// What ends it before its end.
+struct PlayEnds {
+  bool by_digit = false;
+  bool by_media = false;  ///< The first packet of somebody on the leg's path.
+};
+
 /// 20 ms of what we say ourselves.
 struct OwnFrame {
   enum class Kind : uint8_t { audio, event, nothing };
@@ -39,8 +45,7 @@ class Player {
  public:
   enum class State : uint8_t { playing, waiting, ended, failed };
 
-  Player(JobId job, std::vector<PlayItem> items, bool is_stopped_by_digit)
-      : job_(job), items_(std::move(items)), is_stopped_by_digit_(is_stopped_by_digit) {
+  Player(JobId job, std::vector<PlayItem> items, PlayEnds ends) : job_(job), items_(std::move(items)), ends_(ends) {
     begin_item();
   }
   /// Makes the next 20 ms. `has_events`: digits go as RFC 4733 events, otherwise as tones.
@@ -48,7 +53,8 @@ class Player {
   State next(OwnFrame& frame, bool has_events);
 
   JobId job() const { return job_; }
-  bool is_stopped_by_digit() const { return is_stopped_by_digit_; }
+  bool is_stopped_by_digit() const { return ends_.by_digit; }
+  bool is_yielding() const { return ends_.by_media; }
   milliseconds played() const { return milliseconds(frames_ * 20); }
   const std::optional<Error>& error() const { return error_; }
   void supply(size_t item, Result<ClipPtr> clip);
@@ -65,7 +71,7 @@ class Player {
 
   JobId job_;
   std::vector<PlayItem> items_;
-  bool is_stopped_by_digit_;
+  PlayEnds ends_;
   size_t item_ = 0;
   uint32_t round_ = 0;
   size_t position_ = 0;  // samples into a clip or silence; digits: index

@@ -35,8 +35,8 @@ void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> 
 void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                        io::Instant now) {
   Port& port = anchor.streams[inlet.stream].at(inlet.side);
-  if (anchor.early && inlet.stream == 0 && inlet.side == Side::outer && !port.has_remote) {
-    anchor.early->keep(from, datagram, false, now);
+  if (anchor.early && inlet.stream == 0 && !port.has_remote) {
+    anchor.early->keep(inlet.side, from, datagram, false, now);
     return;
   }
   const auto packet = rtp::parse_packet(datagram);
@@ -54,8 +54,8 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
   }
   if (arrival.is_event) detect_digits(anchor, port, arrival);
   if (arrival.side == Side::outer && anchor.jobs && arrival.is_g711()) tap_audio(anchor, port, arrival);
-  if (anchor.early && inlet.stream == 0 && inlet.side == Side::outer && !arrival.is_event && !arrival.is_previous)
-    anchor.early->keep(from, datagram, true, now);
+  if (anchor.early && inlet.stream == 0 && !arrival.is_event && !arrival.is_previous)
+    anchor.early->keep(inlet.side, from, datagram, true, now);
   relay(anchor, arrival);
 }
 
@@ -66,6 +66,7 @@ void Engine::replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t
   Arrival arrival(datagram, *packet, now, inlet);
   arrival.source = port.source;
   describe(port, arrival);
+  if (arrival.side == Side::inner) return deliver(anchor, Side::outer, arrival, Feed{Path::Kind::inner});
   send_to_feed(anchor, anchor.feed, arrival);  // the old path had it
 }
 
@@ -73,8 +74,8 @@ void Engine::replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t
 void Engine::replay_early(Anchor& anchor, io::Instant now) {
   if (!anchor.early || anchor.feed.kind == Path::Kind::idle || !anchor.streams.front().outer.has_remote) return;
   const auto early = std::move(anchor.early);
-  const Inlet inlet{.anchor = anchor.id, .stream = 0, .side = Side::outer, .is_rtcp = false};
-  early->replay(now, [&](const Endpoint& from, std::span<uint8_t> datagram, bool is_judged) {
+  early->replay(now, [&](Side side, const Endpoint& from, std::span<uint8_t> datagram, bool is_judged) {
+    const Inlet inlet{.anchor = anchor.id, .stream = 0, .side = side, .is_rtcp = false};
     is_judged ? replay_judged(anchor, inlet, datagram, now) : input_rtp(anchor, inlet, from, datagram, now);
   });
 }
@@ -231,7 +232,12 @@ bool Engine::may_enter(Anchor& target, Side side, const Arrival& arrival, const 
   Move* move = target.move.get();
   if (side == Side::inner)
     return target.feed.kind == Path::Kind::inner || (move && move->old.kind == Path::Kind::inner && !move->is_switched);
-  const bool is_own_playing = target.jobs && target.jobs->player && arrival.stream == 0;
+  Player* player = target.jobs && arrival.stream == 0 ? target.jobs->player.get() : nullptr;
+  if (player && player->is_yielding() && target.feed == from && !arrival.is_previous) {
+    end_player(target, true, arrival.now);
+    player = nullptr;
+  }
+  const bool is_own_playing = player != nullptr;
   if (!move) return target.feed == from && !is_own_playing;
   const bool is_new = target.feed == from && !(move->is_old_remote && arrival.is_previous);
   const bool is_old = move->old == from;

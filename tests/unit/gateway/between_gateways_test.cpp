@@ -85,13 +85,27 @@ TEST_CASE("armed gateways open their sides at the answer by a word between them 
   Across world;
   CHECK(world.x2.media.has("1 inner 203.0.113.1:20002 PCMU"));
   CHECK(world.x2.media.has("1 arm inner"));
-  world.arm();
   CHECK(!world.x1.media.has("1 connect inner"));
-  world.answer();
-  CHECK(world.x2.media.has("1 open"));
+  world.arm();
+  // The way is there before the answer; the callee's end of it is shut.
   CHECK(world.x1.media.has("1 inner 203.0.113.2:20002 PCMU"));
   CHECK(world.x1.media.has("1 connect inner"));
+  CHECK(!world.x2.media.has("1 open"));
+  CHECK(!world.was_told("bridged"));
+  world.answer();
+  CHECK(world.x2.media.has("1 open"));
   CHECK(world.was_told("bridged"));
+}
+
+TEST_CASE("the way to a callee who does not answer is shut again") {
+  Across world;
+  world.arm();
+  const size_t before = world.x1.media.count("1 connect idle");
+  (void)world.callee.stack.refuse(world.callee.dialog_of<event::Invited>(), 486);
+  world.world.run(200ms);
+  CHECK(world.x1.media.count("1 connect idle") == before + 1);
+  CHECK(world.x2.is_clean());
+  CHECK(world.x1.gateway->legs() == 1);
 }
 
 TEST_CASE("an answer that overtakes the arming opens the bridge when the arming comes") {

@@ -94,6 +94,7 @@ class FakeMedia final : public media::Control {
   Task<Result<media::NodeState>> state() override { co_return media::NodeState{}; }
 
   bool has(std::string_view line) const { return std::ranges::find(lines, line) != lines.end(); }
+  size_t count(std::string_view line) const { return static_cast<size_t>(std::ranges::count(lines, line)); }
 
   std::vector<std::string> lines;
   std::vector<media::Remote> remotes;

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "unit/media/virtual_world.hpp"
 
 using namespace nearend;
@@ -96,4 +98,24 @@ TEST_CASE("a path that was armed under another one opens with the last words, an
   REQUIRE(answer.callee.heard.size() == 1);
   CHECK(answer.callee.heard[0].number() == 1);
   CHECK(router.heard.size() == 1);
+}
+
+TEST_CASE("ring-back that yields ends with the first packet of the path, which is heard") {
+  Answer answer;
+  Phone peer(answer.world.loop, answer.world.net, "192.0.2.40", 444);
+  answer.world.set_remote(answer.leg_a, Side::inner, peer.local());
+  (void)answer.world.connect(answer.leg_a, {.kind = Path::Kind::inner});
+  media::PlayRequest ring{.is_yielding = true};
+  ring.sources.push_back({.kind = Source::Kind::tone, .value = "ringback/us", .loop = 0});
+  REQUIRE(answer.world.wait(answer.world.node->play(answer.leg_a.id, std::move(ring))));
+  answer.world.loop.run_for(500ms);
+  peer.aim(answer.leg_a.streams[0].inner);
+  const size_t before = answer.caller.heard.size();
+  peer.say(1);
+  answer.world.loop.run_for(100ms);
+  const auto heard = std::span(answer.caller.heard).subspan(before);
+  CHECK(std::ranges::count_if(heard, [](const auto& packet) { return packet.number() == 1; }) == 1);
+  const auto ended = answer.world.told<event::PlayEnded>(answer.leg_a);
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0].was_stopped);
 }
