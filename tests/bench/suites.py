@@ -37,7 +37,7 @@ def fuzz_one(program, seconds, corpus):
     return os.path.basename(program), run.returncode, int(executed[1]) if executed else 0, run.stderr[-1500:]
 
 
-def fuzz(directory, seconds, workers=2):
+def fuzz(directory, seconds, workers):
     """Every target of an asan build: (figure, holds)."""
     programs = sorted(path for path in glob.glob(os.path.join(directory, "fuzz_*")) if os.access(path, os.X_OK)
                       and os.path.isfile(path))

