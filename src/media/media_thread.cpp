@@ -1,6 +1,7 @@
 #include "media/media_thread.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::media {
@@ -17,6 +19,14 @@ namespace {
 
 constexpr int ready_max = 256;
 constexpr uint64_t ticks_made_up_max = 5;  // after a stall; more would only queue at the far ends
+
+// Speech that waits for its turn behind signalling or another program is a gap that somebody hears. Round robin at a low
+// real-time priority: kernel threads and what an operator puts above stay above.
+void claim_real_time() {
+  const sched_param priority{.sched_priority = 2};
+  if (::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &priority) == 0) return;
+  telemetry::info("media thread without real-time priority", {{"remedy", "CAP_SYS_NICE or a limit on rtprio above 1"}});
+}
 
 }  // namespace
 
@@ -97,6 +107,7 @@ void MediaThread::close(int socket) {
 }
 
 void MediaThread::run() {
+  claim_real_time();
   std::array<epoll_event, ready_max> ready;
   while (!is_stopping_) {
     const int count = ::epoll_wait(epoll_, ready.data(), ready_max, -1);
