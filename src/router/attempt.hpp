@@ -26,6 +26,7 @@ struct Attempt {
   call::Step step;
   call::Decision decision;
   bool is_unarmed_forced = false;  ///< Its gateway did not take Require: local-bridge.
+  bool is_bridged = false;         ///< Its gateway opened the armed bridge by itself when it was answered.
   int sip_code = 0;
   std::string sip_call_id;
   std::optional<io::Instant> answered_at;

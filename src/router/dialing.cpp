@@ -10,6 +10,7 @@ namespace nearend::router {
 Dialing::Dialing(DialContext context, call::DialRequest request)
     : context_(std::move(context)),
       request_(std::move(request)),
+      continuation_(context_.caller.leg(), request_.continuation),
       box_(context_.tools.loop()),
       scope_(context_.tools.loop()) {}
 
@@ -194,7 +195,7 @@ void Dialing::on_ringing(Attempt& attempt, LegEvent event) {
     attempt.answered_at = context_.tools.loop().now();
     attempt.sip_code = 200;
     attempt.sip_call_id = answered->sip_call_id;
-    is_joined_ = answered->is_bridged;
+    attempt.is_bridged = answered->is_bridged;
     winner_ = &attempt;
     return;
   }
@@ -250,17 +251,8 @@ Task<void> Dialing::arm(Attempt& attempt) {
   LinkLeg::Reply reply = co_await caller.info(callee.joined_to_this("arm"), "application/sdp", std::move(sdp));
   is_armed_ = reply.is_good();
   if (!is_armed_) co_return;  // The bridge is made when the answer comes (C3).
-  const call::Continuation& next = request_.continuation;
-  if (next.kind == call::Continuation::Kind::none || !context_.tools.settings.are_continuations_wanted) co_return;
-  if (context_.tools.settings.plan != call::PlanPreference::local) co_return;
-  media::PlayRequest sources{.sources = next.sources};
-  json::object body = link::to_json(sources);
-  body["kind"] = next.kind == call::Continuation::Kind::hangup ? "hangup" : "play";
-  body["hangup"] = next.is_hangup_after || next.kind == call::Continuation::Kind::hangup;
-  link::Item action{"continuation", {}};
-  std::string text = to_json(body);
-  LinkLeg::Reply taken = co_await caller.info(std::move(action), "application/json", std::move(text));
-  is_continuation_sent_ = taken.is_good();
+  const Settings& settings = context_.tools.settings;
+  if (settings.are_continuations_wanted && settings.plan == call::PlanPreference::local) co_await continuation_.give();
 }
 
 }  // namespace nearend::router

@@ -10,7 +10,9 @@
 #include "call/hooks.hpp"
 #include "io/async.hpp"
 #include "policy/policy.hpp"
+#include "router/advance_order.hpp"
 #include "router/attempt.hpp"
+#include "router/bridge.hpp"
 
 namespace nearend::router {
 
@@ -27,9 +29,8 @@ struct DialContext {
   std::function<Task<bool>()> save;
 };
 
-/// One Dial: rings its targets, joins the caller with the first that answers, and tells how it came out. Ringing and
-/// joining are here, where each leg's media goes is decided by the planner and done by the Party. Belongs to the
-/// coroutine of run().
+/// One Dial: rings its targets, gives the first that answers to a Bridge with the caller, and tells how it came out.
+/// Where media goes is decided by the planner and done by the Bridge and the Party. Belongs to the coroutine of run().
 class Dialing {
  public:
   Dialing(DialContext context, call::DialRequest request);
@@ -48,19 +49,15 @@ class Dialing {
   struct Screened {
     bool is_accepted = false;
   };
-  struct Joined {
-    bool is_good = false;
-  };
   struct Happening {
     size_t from = 0;  ///< Index of the attempt, or caller_index.
-    std::variant<LegEvent, Screened, Joined> what;
+    std::variant<LegEvent, Screened, Bridge::Outcome> what;
   };
   static constexpr size_t caller_index = SIZE_MAX;
   /// The platform rings a little longer than the document says (twiml.md 3.3), and its gateway counts first.
   static constexpr std::chrono::seconds ring_grace{5};
   static constexpr std::chrono::seconds limit_grace{2};
-  static constexpr milliseconds confirm_after{1000}, bye_after_offer{1000}, continuing_within{2000},
-      recording_within{3000};
+  static constexpr milliseconds bye_after_offer{1000}, continuing_within{2000}, recording_within{3000};
 
   // Ringing (dialing.cpp).
   Task<void> ring(size_t first, size_t last);
@@ -81,20 +78,16 @@ class Dialing {
   Task<void> talk();
   Task<void> screen(Attempt& attempt);
   void join();
-  Task<void> join_local();
-  Task<void> join_remote();
-  Task<void> confirm(bool is_patient);
-  void on_joined(bool is_good);
+  void on_bridge(Bridge::Outcome outcome);
+  bool is_bridged_at_gateways() const;
   void on_caller(LegEvent event);
   void on_winner(LegEvent event);
   void end_talk(std::string_view reason);
   Task<void> record();
-  Task<void> go_direct();
 
   // The end (dialing_end.cpp).
   Task<call::DialResult> conclude();
   Task<void> await_continuation(call::DialResult& result);
-  Task<size_t> take_continuation_back();
   call::Outcome failed_outcome(int& status) const;
   std::chrono::seconds talk_length() const;
 
@@ -106,20 +99,20 @@ class Dialing {
   bool is_caller_gone_ = false;
   std::string caller_reason_;
   bool is_ring_back_started_ = false;
-  bool is_joined_ = false;
-  bool is_armed_ = false;      ///< The caller's gateway has taken the arming.
-  bool is_peer_gone_ = false;  ///< So the caller's gateway says.
-  bool is_confirmed_ = false;  ///< The caller's gateway said that the armed bridge is open.
+  bool is_armed_ = false;           ///< The caller's gateway has taken the arming,
+  bool is_caller_bridged_ = false;  ///< and said that the bridge is open.
+  bool was_talking_ = false;        ///< The parties heard each other.
+  bool is_peer_gone_ = false;       ///< So the caller's gateway says.
   bool can_gateways_meet_ = true;
   bool is_fenced_ = false;
-  bool is_continuation_sent_ = false, is_continuing_ = false;
-  std::optional<size_t> continued_;
+  AdvanceOrder continuation_;
   std::optional<io::Instant> deadline_;
   std::optional<call::Outcome> outcome_;
   std::optional<media::event::RecordEnded> recording_;
   std::optional<io::Reply<bool>> recorded_;
   io::Mailbox<Happening> box_;
-  io::Scope scope_;  // Last: its tasks use all of the above.
+  std::optional<Bridge> bridge_;  ///< Once a callee has answered.
+  io::Scope scope_;               // Last: its tasks use all of the above.
 };
 
 }  // namespace nearend::router

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/json.hpp"
 #include "router/dialing.hpp"
 
 // How a Dial came out.
@@ -16,7 +15,7 @@ Task<call::DialResult> Dialing::conclude() {
     result.outcome = outcome_.value_or(call::Outcome::completed);
     result.child_sid = winner_->facts.call_sid;
     result.duration = talk_length();
-    result.was_bridged = is_joined_;
+    result.was_bridged = was_talking_;
     result.sip_code = winner_->sip_code;
     result.sip_call_id = winner_->sip_call_id;
     winner_->duration = winner_->duration.value_or(milliseconds(0));
@@ -26,7 +25,7 @@ Task<call::DialResult> Dialing::conclude() {
     if (!attempts_.empty()) result.child_sid = attempts_.back()->facts.call_sid;
     if (is_ring_back_started_ && !is_caller_gone_) scope_.spawn(context_.caller.ring_off());
   }
-  if (is_continuation_sent_ && !is_caller_gone_) co_await await_continuation(result);
+  if (continuation_.is_given() && !is_caller_gone_) co_await await_continuation(result);
   result.is_caller_gone = is_caller_gone_ || context_.caller.leg().is_over();
   co_return result;
 }
@@ -51,30 +50,18 @@ call::Outcome Dialing::failed_outcome(int& status) const {
 /// then the rest is the router's.
 Task<void> Dialing::await_continuation(call::DialResult& result) {
   io::Instant until = context_.tools.loop().now() + continuing_within;
-  if (!is_joined_) until = context_.tools.loop().now();
-  while (!is_caller_gone_ && !continued_) {
+  if (!was_talking_) until = context_.tools.loop().now();
+  while (!is_caller_gone_ && !continuation_.is_done()) {
     std::optional<io::Instant> deadline;
-    if (!is_continuing_) deadline = until;
+    if (!continuation_.has_begun()) deadline = until;
     std::optional<Happening> happening = co_await box_.next(deadline);
     if (!happening) break;
     auto* event = std::get_if<LegEvent>(&happening->what);
     if (event != nullptr && happening->from == caller_index) on_caller(std::move(*event));
   }
-  if (continued_) {
-    result.continuation_done = *continued_;
-    co_return;
-  }
-  if (is_caller_gone_) co_return;
-  result.continuation_done = co_await take_continuation_back();
-}
-
-Task<size_t> Dialing::take_continuation_back() {
-  LinkLeg::Reply reply = co_await context_.caller.leg().info({"continuation", {}});
-  if (!reply.is_good()) co_return continued_.value_or(0);
-  auto body = parse_json(reply.body);
-  if (!body || body->if_object() == nullptr) co_return continued_.value_or(0);
-  const int64_t done = json_integer_or(*body->if_object(), "done", 0);
-  co_return static_cast<size_t>(std::max<int64_t>(done, 0));
+  result.continuation_done = continuation_.sources_done();
+  if (is_caller_gone_ || continuation_.is_done()) co_return;
+  result.continuation_done = co_await continuation_.take_back();
 }
 
 }  // namespace nearend::router
