@@ -18,6 +18,11 @@ add_test(NAME tree.rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/tidy.py --lay
 add_test(NAME tree.configuration COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:nearend>
          -DPAGE=${CMAKE_SOURCE_DIR}/docs/configuration.md -P ${CMAKE_CURRENT_SOURCE_DIR}/same_page.cmake)
 
+foreach(role gateway router policy media)
+  add_test(NAME tree.example_${role}
+           COMMAND nearend ${role} --config ${CMAKE_SOURCE_DIR}/docs/example/${role}.toml --check)
+endforeach()
+
 # The call flows with the real roles in the simulated world, many seeds each: tests/sim. NEAREND_SIM_SEEDS=n in the
 # environment runs another number of seeds, NEAREND_SIM_SEED=n one.
 file(GLOB sim_sources CONFIGURE_DEPENDS sim/*.cpp)

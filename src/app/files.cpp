@@ -19,7 +19,7 @@ void describe(config::Section& section, ClientSettings& client) {
 
 namespace nearend::media_server {
 
-void describe(config::Section& section, ServerSettings& server) {
+void describe(config::Section& section, Settings& server) {
   section.key("listen", server.listen, "Where gateways and routers reach the media control API.");
   section.key("peer_key", server.peer_key,
               "Shared key of platform peers; empty: unsigned requests are taken (loopback only).");
@@ -36,6 +36,34 @@ void describe_common(config::Section& section, CommonSettings& common) {
   section.table("log", common.log, "The log.");
 }
 
+Result<void> checked(const media::NodeSettings& node) {
+  return node.checked();
+}
+
+/// The rules of one table, with the place of the key that breaks one: the first word of the error.
+template <class S>
+Result<void> check(const config::Node& root, std::string_view table, const S& settings) {
+  const auto good = checked(settings);
+  if (good) return {};
+  const std::string text = table.empty() ? good.error().text : fmt::format("{}.{}", table, good.error().text);
+  return fail(Error::Kind::invalid, "{}: {}", config::place_of(root, text.substr(0, text.find_first_of(": "))), text);
+}
+Result<void> check_file(const config::Node& root, const GatewayFile& file) {
+  if (auto good = check(root, "gateway", file.gateway); !good) return good;
+  return check(root, "media", file.media);
+}
+Result<void> check_file(const config::Node& root, const RouterFile& file) {
+  if (auto good = check(root, "router", file.router); !good) return good;
+  return check(root, "media", file.media);
+}
+Result<void> check_file(const config::Node& root, const PolicyFile& file) {
+  return check(root, "policy_server", file.policy_server);
+}
+Result<void> check_file(const config::Node& root, const MediaFile& file) {
+  if (auto good = check(root, "media_server", file.media_server); !good) return good;
+  return check(root, "media", file.media);
+}
+
 Result<policy::Topology> load_topology(const std::string& config_path, const std::string& named) {
   if (named.empty()) return policy::Topology{};
   const std::string path = (std::filesystem::path(config_path).parent_path() / named).string();
@@ -43,34 +71,8 @@ Result<policy::Topology> load_topology(const std::string& config_path, const std
   if (!root) return pass(root);
   auto topology = config::read_settings<policy::Topology>(*root);
   if (!topology) return pass(topology);
-  auto good = policy::checked(*topology);
-  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
+  if (auto good = check(*root, "", *topology); !good) return pass(good);
   return topology;
-}
-
-/// The role's own rules, named after the file.
-Result<void> check_media(const std::string& path, const media::NodeSettings& node) {
-  auto good = node.checked();
-  if (!good) return fail(Error::Kind::invalid, "{}: media.{}", path, good.error().text);
-  return {};
-}
-Result<void> check(const std::string& path, GatewayFile& file) {
-  auto good = gateway::checked(std::move(file.gateway));
-  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
-  file.gateway = std::move(*good);
-  return check_media(path, file.media);
-}
-Result<void> check(const std::string& path, RouterFile& file) {
-  auto good = router::checked(std::move(file.router));
-  if (!good) return fail(Error::Kind::invalid, "{}: {}", path, good.error().text);
-  file.router = std::move(*good);
-  return check_media(path, file.media);
-}
-Result<void> check(const std::string&, PolicyFile&) {
-  return {};
-}
-Result<void> check(const std::string&, MediaFile&) {
-  return {};
 }
 
 }  // namespace
@@ -85,7 +87,7 @@ void describe(config::Section& section, GatewayFile& file) {
   describe_common(section, file.common);
   section.table("gateway", file.gateway, "The gateway.");
   section.table("media", file.media, "The media node in the gateway's process.");
-  section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:8070\".");
+  section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:7400\".");
   section.key("http_listen", file.http_listen, "Health, metrics and /v1/state; left out: none.");
 }
 
@@ -130,7 +132,7 @@ Result<Loaded<File>> load(const std::string& path) {
   if (!root) return pass(root);
   auto file = config::read_settings<File>(*root);
   if (!file) return pass(file);
-  auto good = check(path, *file);
+  auto good = check_file(*root, *file);
   if (!good) return pass(good);
   auto topology = load_topology(path, file->common.topology);
   if (!topology) return pass(topology);

@@ -49,7 +49,7 @@ struct PolicyFile {
 struct MediaFile {
   CommonSettings common;
   media::NodeSettings media;
-  media_server::ServerSettings media_server;
+  media_server::Settings media_server;
 };
 
 void describe(config::Section& section, LogSettings& log);

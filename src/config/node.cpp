@@ -4,6 +4,8 @@
 #include <sstream>
 #include <toml.hpp>
 
+#include "base/text.hpp"
+
 namespace nearend::config {
 namespace {
 
@@ -42,6 +44,21 @@ Node node_from(const toml::value& value, const std::string& file) {
 
 std::string Node::place() const {
   return fmt::format("{}:{}", file, line);
+}
+
+std::string place_of(const Node& root, std::string_view path) {
+  const Node* node = &root;
+  for (std::string_view step : split(path, '.')) {
+    const size_t bracket = step.find('[');
+    const auto member = node->members.find(step.substr(0, bracket));
+    if (member == node->members.end()) break;
+    node = &member->second;
+    if (bracket == std::string_view::npos) continue;
+    const auto index = parse_unsigned(step.substr(bracket + 1, step.size() - bracket - 2));
+    if (!index || *index >= node->elements.size()) break;
+    node = &node->elements[*index];
+  }
+  return node->place();
 }
 
 std::string_view to_string(Node::Kind kind) {

@@ -29,6 +29,10 @@ struct Node {
 
 std::string_view to_string(Node::Kind kind);
 
+/// Where "gateway.provider[1].addresses" stands in a file, "gateway.toml:12"; for a key that was left out the nearest
+/// table around it.
+std::string place_of(const Node& root, std::string_view path);
+
 /// Reads TOML; errors name file, line and show the line with a caret. `name` stands for the file in errors.
 Result<Node> parse_toml(std::string_view text, const std::string& name);
 Result<Node> read_toml_file(const std::string& path);

@@ -95,25 +95,31 @@ Result<void> FileReader::outcome() {
 
 void SampleWriter::value(std::string_view key, std::string_view type, std::string written, std::string_view meaning,
                          const Reader&) {
-  text_ += fmt::format("# {} ({})\n", meaning, type);
-  text_ += fmt::format("# {} = {}\n", key, written.empty() ? "..." : written);
+  at_.back().keys +=
+      fmt::format("# {} ({})\n# {} = {}\n", meaning, type, key, written.empty() ? std::string("...") : written);
+}
+
+void SampleWriter::enter(std::string_view key, std::string_view meaning, std::string_view brackets,
+                         const std::function<void()>& inside) {
+  at_.push_back({.path = joined(at_.back().path, key), .keys = {}, .tables = {}});
+  inside();
+  const Level level = std::move(at_.back());
+  at_.pop_back();
+  const std::string_view sign = lists_ > 0 ? "# " : "";
+  const size_t half = brackets.size() / 2;
+  at_.back().tables += fmt::format("\n# {}\n{}{}{}{}\n{}{}", meaning, sign, brackets.substr(0, half), level.path,
+                                   brackets.substr(half), level.keys, level.tables);
 }
 
 void SampleWriter::table(std::string_view key, std::string_view meaning, const std::function<void()>& inside) {
-  const std::string outer = path_;
-  path_ = joined(path_, key);
-  text_ += fmt::format("\n# {}\n[{}]\n", meaning, path_);
-  inside();
-  path_ = outer;
+  enter(key, meaning, "[]", inside);
 }
 
 void SampleWriter::list(std::string_view key, std::string_view meaning, const std::function<void(size_t)>&,
                         const std::function<void(size_t)>& inside, size_t) {
-  const std::string outer = path_;
-  path_ = joined(path_, key);
-  text_ += fmt::format("\n# {}\n# [[{}]]\n", meaning, path_);
-  inside(SIZE_MAX);
-  path_ = outer;
+  ++lists_;
+  enter(key, meaning, "[[]]", [&] { inside(SIZE_MAX); });
+  --lists_;
 }
 
 void ManualWriter::value(std::string_view key, std::string_view type, std::string written, std::string_view meaning,

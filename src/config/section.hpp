@@ -105,7 +105,8 @@ class FileReader : public Visitor {
   std::optional<Error> first_;
 };
 
-/// A sample file: every key with its default and its meaning as a comment.
+/// A sample file: every key with its default and its meaning as a comment. Taking the comment sign off a key sets it: a
+/// table's keys stand before the tables within it, as TOML wants it, and lists are comments as a whole.
 class SampleWriter : public Visitor {
  public:
   void value(std::string_view key, std::string_view type, std::string written, std::string_view meaning,
@@ -113,11 +114,18 @@ class SampleWriter : public Visitor {
   void table(std::string_view key, std::string_view meaning, const std::function<void()>& inside) override;
   void list(std::string_view key, std::string_view meaning, const std::function<void(size_t)>& resize,
             const std::function<void(size_t)>& inside, size_t count) override;
-  std::string text() const { return text_; }
+  std::string text() const { return at_.front().keys + at_.front().tables; }
 
  private:
-  std::string path_;
-  std::string text_;
+  struct Level {
+    std::string path;
+    std::string keys;    // of the table itself
+    std::string tables;  // within it
+  };
+  void enter(std::string_view key, std::string_view meaning, std::string_view brackets,
+             const std::function<void()>& inside);
+  std::vector<Level> at_{1};
+  size_t lists_ = 0;  // around the key that is being written
 };
 
 /// Rows of a Markdown table for the manual: key, type, default, meaning.

@@ -9,52 +9,65 @@ namespace nearend::gateway {
 
 namespace {
 
-Result<void> check_listeners(const std::vector<ListenSettings>& listeners, std::string_view key, bool is_udp_allowed) {
-  for (size_t i = 0; i < listeners.size(); ++i) {
-    if (listeners[i].protocol == sip::Protocol::tls && !listeners[i].tls)
-      return fail(Error::Kind::invalid, "{}[{}].tls: certificate and key are needed", key, i);
-    if (listeners[i].protocol == sip::Protocol::udp && !is_udp_allowed)
-      return fail(Error::Kind::invalid, "{}[{}].protocol: tcp or tls", key, i);
+Result<void> check_listener(const ListenSettings& listener, const std::string& key) {
+  if (listener.protocol == sip::Protocol::tls && !listener.tls)
+    return fail(Error::Kind::invalid, "{}.tls: certificate_file and key_file are needed with tls", key);
+  return {};
+}
+
+Result<void> check_listeners(const Settings& settings) {
+  for (size_t i = 0; i < settings.listen.size(); ++i)
+    if (auto good = check_listener(settings.listen[i], fmt::format("listen[{}]", i)); !good) return good;
+  for (size_t i = 0; i < settings.link_listen.size(); ++i) {
+    const ListenSettings& listener = settings.link_listen[i];
+    const std::string key = fmt::format("link_listen[{}]", i);
+    if (listener.protocol == sip::Protocol::udp)
+      return fail(Error::Kind::invalid, "{}.protocol: \"tcp\" or \"tls\"", key);
+    if (listener.local.address.is_unspecified() && listener.advertised_host.empty())
+      return fail(Error::Kind::invalid, "{}.advertised_host: needed when local is {}, so that peers find us", key,
+                  listener.local.to_string());
+    if (auto good = check_listener(listener, key); !good) return good;
   }
   return {};
 }
 
-Result<void> check_provider(const Provider& provider, std::set<std::string>& names) {
-  if (provider.name.empty()) return fail(Error::Kind::invalid, "providers.name: missing");
-  const auto wrong = [&](std::string_view key, std::string_view why) {
-    return fail(Error::Kind::invalid, "providers.{}.{}: {}", provider.name, key, why);
+Result<void> check_provider(const Provider& provider, size_t index, std::set<std::string>& names) {
+  const auto wrong = [&](std::string_view key, std::string_view right) {
+    return fail(Error::Kind::invalid, "provider[{}].{}: {}", index, key, right);
   };
-  if (!names.insert(provider.name).second) return wrong("name", "is there twice");
-  if (provider.is_inbound && provider.addresses.empty()) return wrong("addresses", "where do its calls come from?");
+  if (provider.name.empty()) return wrong("name", "missing");
+  if (!names.insert(provider.name).second) return wrong("name", fmt::format("'{}' is there twice", provider.name));
+  if (provider.is_inbound && provider.addresses.empty())
+    return wrong("addresses", "the networks that its calls come from; or inbound = false");
   if (provider.is_outbound && provider.targets.empty() && provider.uri.empty())
-    return wrong("targets", "where do its calls go to? (or uri)");
-  if (!provider.uri.empty() && !sip::parse_uri(provider.uri)) return wrong("uri", "a SIP URI is expected");
+    return wrong("target", "where its calls go to, or uri; or outbound = false");
+  if (!provider.uri.empty() && !sip::parse_uri(provider.uri))
+    return wrong("uri", fmt::format("a SIP URI is expected, not '{}'", provider.uri));
   return {};
 }
 
 Result<void> check_number(const NumberEntry& entry, size_t index) {
-  if (entry.value.empty()) return fail(Error::Kind::invalid, "numbers[{}].value: missing", index);
-  if (entry.account_sid.empty()) return fail(Error::Kind::invalid, "numbers[{}].account_sid: missing", index);
+  if (entry.value.empty()) return fail(Error::Kind::invalid, "number[{}].value: missing", index);
+  if (entry.account_sid.empty()) return fail(Error::Kind::invalid, "number[{}].account_sid: missing", index);
   if (entry.kind == NumberEntry::Kind::forward && entry.forward_to.empty())
-    return fail(Error::Kind::invalid, "numbers[{}].forward_to: missing", index);
+    return fail(Error::Kind::invalid, "number[{}].forward_to: needed with kind \"forward\"", index);
   return {};
 }
 
 }  // namespace
 
-Result<Settings> checked(Settings settings) {
+Result<void> checked(const Settings& settings) {
   if (settings.name.empty()) return fail(Error::Kind::invalid, "name: missing");
   if (auto region = link::parse_region(settings.region); !region)
     return fail(Error::Kind::invalid, "region: {}", region.error().text);
-  if (auto good = check_listeners(settings.listen, "listen", true); !good) return pass(good);
-  if (auto good = check_listeners(settings.link_listen, "link_listen", false); !good) return pass(good);
+  if (auto good = check_listeners(settings); !good) return good;
   std::set<std::string> names;
-  for (const Provider& provider : settings.providers)
-    if (auto good = check_provider(provider, names); !good) return pass(good);
+  for (size_t i = 0; i < settings.providers.size(); ++i)
+    if (auto good = check_provider(settings.providers[i], i, names); !good) return good;
   for (size_t i = 0; i < settings.numbers.size(); ++i)
-    if (auto good = check_number(settings.numbers[i], i); !good) return pass(good);
+    if (auto good = check_number(settings.numbers[i], i); !good) return good;
   if (settings.calls_max == 0) return fail(Error::Kind::invalid, "calls_max: at least 1");
-  return settings;
+  return {};
 }
 
 }  // namespace nearend::gateway

@@ -106,7 +106,7 @@ struct Settings {
   StarPath star = StarPath::router;              ///< The way of the caller's `*`.
 };
 
-/// The settings if they make sense; otherwise an error that names the key and what would be right.
-Result<Settings> checked(Settings settings);
+/// The first setting that cannot work: its key as in the file, a colon, and what would be right.
+Result<void> checked(const Settings& settings);
 
 }  // namespace nearend::gateway

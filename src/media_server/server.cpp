@@ -71,13 +71,14 @@ Result<std::chrono::seconds> lease_of(const json::value& body) {
 
 }  // namespace
 
-Result<void> ServerSettings::checked() const {
-  if (peer_key.empty() && !listen.address.is_loopback())
-    return fail(Error::Kind::invalid, "peer_key is needed when listen {} is no loopback address", listen.to_string());
+Result<void> checked(const Settings& settings) {
+  if (settings.peer_key.empty() && !settings.listen.address.is_loopback())
+    return fail(Error::Kind::invalid, "peer_key: needed when listen {} is no loopback address",
+                settings.listen.to_string());
   return {};
 }
 
-Server::Server(ServerSettings settings, const io::World& world, http::ServerFactory& servers, media::Control& control)
+Server::Server(Settings settings, const io::World& world, http::ServerFactory& servers, media::Control& control)
     : settings_(std::move(settings)),
       loop_(world.loop),
       servers_(servers),
@@ -92,7 +93,7 @@ Server::~Server() {
 }
 
 Result<void> Server::start() {
-  if (auto checked = settings_.checked(); !checked) return checked;
+  if (auto good = checked(settings_); !good) return good;
   auto server =
       servers_.serve(settings_.listen, [this](http::ServerRequest request) { return handle(std::move(request)); });
   if (!server) return pass(server);

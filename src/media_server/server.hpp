@@ -15,12 +15,13 @@
 namespace nearend::media_server {
 
 /// The settings of the control API of a media node (`nearend media`).
-struct ServerSettings {
+struct Settings {
   Endpoint listen{IpAddress::loopback(), 7400};  ///< Where gateways and routers reach the media control API.
   std::string peer_key;  ///< Shared key of platform peers; empty: unsigned requests are taken (loopback only).
-  /// The first setting that cannot work, by name.
-  Result<void> checked() const;
 };
+
+/// The first setting that cannot work: its key, a colon, and what would be right.
+Result<void> checked(const Settings& settings);
 
 /// Serves the media control API (docs/media-control.md) for one node's Control. Events are kept per client until it has
 /// asked for those after them. Lives on the control's loop; the control outlives it.
@@ -31,7 +32,7 @@ class Server {
   static constexpr size_t released_max = 1024;
   static constexpr std::chrono::seconds client_kept{600};
 
-  Server(ServerSettings settings, const io::World& world, http::ServerFactory& servers, media::Control& control);
+  Server(Settings settings, const io::World& world, http::ServerFactory& servers, media::Control& control);
   ~Server();
 
   /// Begins to listen.
@@ -66,7 +67,7 @@ class Server {
   void forget_old_clients();
   void forget_owner_later(media::AnchorId anchor);
 
-  ServerSettings settings_;
+  Settings settings_;
   io::Loop& loop_;
   http::ServerFactory& servers_;
   media::Control& control_;

@@ -37,22 +37,33 @@ void describe(config::Section& section, Topology& topology) {
   section.list("rtt", topology.rtts, "The round-trip time of a pair of regions.");
 }
 
+namespace {
+
+Result<void> check_entry(const std::string& key, const std::string& name, const std::string& region,
+                         const std::string& link_uri, std::set<std::string_view>& names) {
+  if (name.empty()) return fail(Error::Kind::invalid, "{}.name: missing", key);
+  if (!names.insert(name).second) return fail(Error::Kind::invalid, "{}.name: '{}' is there twice", key, name);
+  if (region.empty()) return fail(Error::Kind::invalid, "{}.region: missing, for {}", key, name);
+  if (!link_uri.starts_with("sip:") && !link_uri.starts_with("sips:"))
+    return fail(Error::Kind::invalid, "{}.link_uri: a SIP URI is expected, not '{}'", key, link_uri);
+  return {};
+}
+
+}  // namespace
+
 Result<void> checked(const Topology& topology) {
   std::set<std::string_view> names;
-  const auto check = [&](std::string_view kind, const auto& entries) -> Result<void> {
-    for (const auto& entry : entries) {
-      if (entry.name.empty()) return fail(Error::Kind::invalid, "{}: 'name' is missing", kind);
-      if (!names.insert(entry.name).second)
-        return fail(Error::Kind::invalid, "{} '{}': the name is there twice", kind, entry.name);
-      if (entry.region.empty()) return fail(Error::Kind::invalid, "{} '{}': 'region' is missing", kind, entry.name);
-      if (!entry.link_uri.starts_with("sip:") && !entry.link_uri.starts_with("sips:"))
-        return fail(Error::Kind::invalid, "{} '{}': link_uri '{}' is no SIP URI", kind, entry.name, entry.link_uri);
-    }
-    return {};
-  };
-  auto gateways = check("gateway", topology.gateways);
-  if (!gateways) return gateways;
-  return check("router", topology.routers);
+  for (size_t i = 0; i < topology.gateways.size(); ++i) {
+    const GatewayEntry& entry = topology.gateways[i];
+    auto good = check_entry(fmt::format("gateway[{}]", i), entry.name, entry.region, entry.link_uri, names);
+    if (!good) return good;
+  }
+  for (size_t i = 0; i < topology.routers.size(); ++i) {
+    const RouterEntry& entry = topology.routers[i];
+    auto good = check_entry(fmt::format("router[{}]", i), entry.name, entry.region, entry.link_uri, names);
+    if (!good) return good;
+  }
+  return {};
 }
 
 }  // namespace nearend::policy

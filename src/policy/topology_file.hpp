@@ -11,7 +11,7 @@ void describe(config::Section& section, RouterEntry& router);
 void describe(config::Section& section, Topology::Rtt& rtt);
 void describe(config::Section& section, Topology& topology);
 
-/// Names must be there and differ; regions must be zone paths; links must be SIP URIs.
+/// Names must be there and differ, regions be there, links be SIP URIs. The error begins with the key.
 Result<void> checked(const Topology& topology);
 
 }  // namespace nearend::policy

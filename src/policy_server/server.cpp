@@ -31,13 +31,23 @@ void describe(config::Section& section, Settings& settings) {
   section.key("load_lifetime", settings.load_lifetime, "How long a load report counts.");
 }
 
+Result<void> checked(const Settings& settings) {
+  const auto is_share = [](double value) { return value > 0 && value <= 1; };
+  if (!is_share(settings.penalty_from)) return fail(Error::Kind::invalid, "penalty_from: above 0, at most 1");
+  if (!is_share(settings.exclude_from)) return fail(Error::Kind::invalid, "exclude_from: above 0, at most 1");
+  if (settings.exclude_from < settings.penalty_from)
+    return fail(Error::Kind::invalid, "exclude_from: not below penalty_from, {}", settings.penalty_from);
+  if (settings.load_lifetime.count() <= 0) return fail(Error::Kind::invalid, "load_lifetime: above 0");
+  return {};
+}
+
 Server::Server(io::Loop& loop, http::ServerFactory& servers, Settings settings, policy::Topology topology)
     : loop_(loop), servers_(servers), settings_(std::move(settings)), topology_(std::move(topology)) {}
 
 Result<void> Server::start() {
   auto server =
       servers_.serve(settings_.listen, [this](http::ServerRequest request) { return handle(std::move(request)); });
-  if (!server) return fail(server.error().kind, "policy.listen: {}", server.error().text);
+  if (!server) return fail(server.error().kind, "policy_server.listen: {}", server.error().text);
   server_ = std::move(*server);
   telemetry::info("policy server ready", {{"name", settings_.name}, {"listen", server_->local().to_string()}});
   return {};

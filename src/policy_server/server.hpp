@@ -20,6 +20,8 @@ struct Settings {
   std::chrono::seconds load_lifetime{10};
 };
 void describe(config::Section& section, Settings& settings);
+/// The first setting that cannot work: its key, a colon, and what would be right.
+Result<void> checked(const Settings& settings);
 
 /// What is asked which, as a server: static rules over a topology, with the load that gateways and routers report. Soft
 /// state only; a restart knows all again after the next reports. The policy API is in docs/openapi/policy.yaml. Loop's

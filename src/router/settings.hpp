@@ -60,7 +60,7 @@ struct Settings {
   std::chrono::seconds talk_lost_after{300};    ///< The same for legs in a bridge, whose talk goes on without us.
 };
 
-/// The settings if they make sense; otherwise an error that names the key and what would be right.
-Result<Settings> checked(Settings settings);
+/// The first setting that cannot work: its key as in the file, a colon, and what would be right.
+Result<void> checked(const Settings& settings);
 
 }  // namespace nearend::router

@@ -101,3 +101,19 @@ TEST_CASE("the manual has a row for every key") {
   CHECK(manual.find("| `trunk.addresses` | list of network |  | Where it calls from. |") != std::string::npos);
   CHECK(manual.find("| `timeout` | duration | `\"500ms\"` | How long it waits. |") != std::string::npos);
 }
+
+TEST_CASE("a sample holds a table's keys before the tables within it, and lists as comments") {
+  const std::string text = config::sample_of<sample::Settings>();
+  CHECK(text.find("# colour = ") < text.find("# [[trunk]]"));
+  CHECK(text.contains("# How it looks. (\"red\" or \"blue\")\n# colour = \"red\"\n"));
+  CHECK(text.contains("\n# A carrier.\n# [[trunk]]\n# What it is called. (string)\n# name = \"\"\n"));
+}
+
+TEST_CASE("a key's place is its line, or that of the nearest table around it") {
+  const auto root = config::parse_toml("a = 1\n[b]\nc = 2\n[[b.list]]\nd = 3\n[[b.list]]\n", "test.toml");
+  REQUIRE(root);
+  CHECK(config::place_of(*root, "b.c") == "test.toml:3");
+  CHECK(config::place_of(*root, "b.list[0].d") == "test.toml:5");
+  CHECK(config::place_of(*root, "b.list[1].d") == "test.toml:6");
+  CHECK(config::place_of(*root, "b.absent") == "test.toml:2");
+}

@@ -65,8 +65,8 @@ struct FarNode {
   std::map<AnchorId, std::vector<Event>> events;
 
   explicit FarNode(std::string server_key = "", std::string client_key = "") {
-    server = std::make_unique<media_server::Server>(media_server::ServerSettings{.peer_key = std::move(server_key)},
-                                                    outside, wire, *world.node);
+    server = std::make_unique<media_server::Server>(media_server::Settings{.peer_key = std::move(server_key)}, outside,
+                                                    wire, *world.node);
     REQUIRE(server->start());
     control = std::make_unique<HttpControl>(world.loop, wire,
                                             HttpControl::Settings{"http://127.0.0.1:7400", std::move(client_key)});
@@ -202,8 +202,7 @@ TEST_CASE("a node that began anew or is out of reach loses its anchors, and says
   const auto a = far.world.wait(far.control->allocate(request));
   far.world.loop.run_for(1s);
   const auto before = std::move(far.server);  // its last answer is still under way
-  far.server =
-      std::make_unique<media_server::Server>(media_server::ServerSettings{}, far.outside, far.wire, *far.world.node);
+  far.server = std::make_unique<media_server::Server>(media_server::Settings{}, far.outside, far.wire, *far.world.node);
   REQUIRE(far.server->start());
   far.world.loop.run_for(40s);
   CHECK(far.told<event::Lost>(a->id) == 1);

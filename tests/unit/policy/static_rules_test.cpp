@@ -76,8 +76,8 @@ TEST_CASE("a topology with a name twice or a link that is no SIP URI is refused"
   Topology topology = two_continents();
   CHECK(checked(topology));
   topology.gateways[1].name = "eu1";
-  CHECK(checked(topology).error().text == "gateway 'eu1': the name is there twice");
+  CHECK(checked(topology).error().text == "gateway[1].name: 'eu1' is there twice");
   topology = two_continents();
   topology.routers[0].link_uri = "192.0.2.9";
-  CHECK(checked(topology).error().text == "router 'r-us': link_uri '192.0.2.9' is no SIP URI");
+  CHECK(checked(topology).error().text == "router[0].link_uri: a SIP URI is expected, not '192.0.2.9'");
 }
