@@ -24,10 +24,6 @@ LAYERS = [
     ["sim", "lab"],
     ["app"],
 ]
-# Folders of one layer that may use each other all the same, with the reason.
-ALLOWED_PEERS = {
-    ("lab", "sim"): "the lab's checks reuse the simulator's world",
-}
 # An outside library has one owner folder (and the folders below that may see its vocabulary types).
 OWNERS = {
     "boost/asio": {"io", "http"},
@@ -69,7 +65,7 @@ def check_layers(path, text):
                 broken.append(f"{place}: unknown folder '{other}'")
             elif level[other] > level[folder]:
                 broken.append(f"{place}: '{folder}' reaches up to '{other}'")
-            elif level[other] == level[folder] and (folder, other) not in ALLOWED_PEERS:
+            elif level[other] == level[folder]:
                 broken.append(f"{place}: '{folder}' includes its peer '{other}'")
         outside = re.match(r"#include <([^>]+)>", line)
         if outside:
