@@ -25,8 +25,9 @@ constexpr uint64_t restart_size = 64 << 20;
 constexpr size_t line_bytes_max = 16 << 10;
 constexpr size_t read_bytes = 256 << 10;
 constexpr std::chrono::milliseconds retry_pause{200};
+constexpr std::chrono::milliseconds sync_interval{5};  // at most one fdatasync in this time
+constexpr std::chrono::milliseconds linger{20};        // what nobody waits for is written with what somebody does
 constexpr std::chrono::seconds alive_interval{1};
-constexpr std::chrono::milliseconds linger{20};  // what nobody waits for is written with what somebody does
 constexpr std::string_view alive_kind = "alive";
 
 std::string system_error(std::string_view what, const std::string& path) {
@@ -158,37 +159,39 @@ void FileJournal::append(Record record, io::Callback on_durable) {
   {
     const std::scoped_lock lock(mutex_);
     legs_open_ = std::max<int64_t>(0, legs_open_ + legs_more);
-    if (waiting_.lines.size() + line.size() > waiting_bytes_max) {
+    is_wake_needed = rest_ == Rest::until_any || (on_durable && rest_ == Rest::until_urgent);
+    if (is_wake_needed) rest_ = Rest::none;
+    if (waiting_.lines.size() + line.size() > waiting_bytes_max)
       telemetry::counter("nearend_gateway_journal_lines_lost").add();
-    } else {
-      is_wake_needed = waiting_.lines.empty();
+    else
       waiting_.lines += line;
-    }
-    if (on_durable) {
-      is_wake_needed = is_wake_needed || waiting_.on_durable.empty();
-      waiting_.on_durable.push_back(std::move(on_durable));
-    }
+    if (on_durable) waiting_.on_durable.push_back(std::move(on_durable));
   }
   if (is_wake_needed) wake_.notify_one();
 }
 
-/// What a caller waits for is written at once; all else waits a little for company.
+/// What a caller waits for is written at once, or a little later with what comes meanwhile if a sync was just done; all
+/// else waits longer for company.
 void FileJournal::wait_for_work(std::unique_lock<std::mutex>& lock) {
-  const auto is_urgent = [this] { return is_stopping_ || is_restart_wanted_ || !waiting_.on_durable.empty(); };
-  if (is_urgent()) return;
-  if (waiting_.lines.empty() && legs_open_ == 0)
-    wake_.wait(lock, [&] { return is_urgent() || !waiting_.lines.empty(); });
+  const auto is_told = [this] { return is_stopping_ || is_restart_wanted_; };
+  const auto is_urgent = [&] { return is_told() || !waiting_.on_durable.empty(); };
+  const auto has_lines = [&] { return is_urgent() || !waiting_.lines.empty(); };
+  rest_ = Rest::until_any;
+  if (legs_open_ == 0)
+    wake_.wait(lock, has_lines);
+  else if (!wake_.wait_until(lock, written_at_ + alive_interval, has_lines))
+    waiting_.lines = to_line(sign_of_life()) + "\n";
+  rest_ = Rest::until_urgent;
   (void)wake_.wait_for(lock, linger, is_urgent);
-  const auto now = std::chrono::steady_clock::now();
-  const bool is_alive_due = legs_open_ > 0 && waiting_.lines.empty() && now - written_at_ >= alive_interval;
-  if (is_alive_due) waiting_.lines = to_line(sign_of_life()) + "\n";
-  if (!waiting_.lines.empty()) written_at_ = now;
+  rest_ = Rest::none;
+  (void)wake_.wait_until(lock, written_at_ + sync_interval, is_told);
 }
 
 /// The journal's own thread.
 void FileJournal::run() {
+  Waiting batch;  // its memory serves again and again
   for (;;) {
-    Waiting batch;
+    batch.lines.clear();
     {
       std::unique_lock lock(mutex_);
       wait_for_work(lock);
@@ -197,8 +200,9 @@ void FileJournal::run() {
       if (std::exchange(is_restart_wanted_, false) && batch.lines.empty()) restart_if_shipped();
     }
     const bool is_written = batch.lines.empty() || write_out(batch.lines);
+    if (!batch.lines.empty()) written_at_ = std::chrono::steady_clock::now();
     if (!batch.on_durable.empty())
-      loop_.post([alive = std::weak_ptr(alive_), run = std::move(batch.on_durable)]() mutable {
+      loop_.post([alive = std::weak_ptr(alive_), run = std::exchange(batch.on_durable, {})]() mutable {
         if (alive.expired()) return;
         for (auto& one : run) one();
       });

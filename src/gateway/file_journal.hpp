@@ -16,9 +16,9 @@
 namespace nearend::gateway {
 
 /// The journal in a file: one line a record, appended by a thread of its own that groups what several calls want
-/// durable into one fdatasync. What a crash left torn at the end is cut off at the start (fault FT39). Beside it,
-/// `<path>.shipped` keeps how far the shipping has come. A full disk costs no call: lines wait in memory, up to a
-/// limit, and are tried again (FT10).
+/// durable into one fdatasync: the first of a while at once, others a few milliseconds later together. What a crash
+/// left torn at the end is cut off at the start (fault FT39). Beside it, `<path>.shipped` keeps how far the shipping
+/// has come. A full disk costs no call: lines wait in memory, up to a limit, and are tried again (FT10).
 class FileJournal final : public Journal {
  public:
   /// Opens or makes the file; an empty path keeps the lines in memory, gone with the process. Errors name the path; a
@@ -71,6 +71,8 @@ class FileJournal final : public Journal {
   int64_t legs_open_ = 0;  // begun and not ended since we were opened
   bool is_stopping_ = false;
   bool is_restart_wanted_ = false;
+  enum class Rest : uint8_t { none, until_urgent, until_any };
+  Rest rest_ = Rest::none;                              // what the thread wants to be woken for
   std::chrono::steady_clock::time_point written_at_{};  // the thread's own
   std::thread thread_;
 };
