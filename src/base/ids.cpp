@@ -1,14 +1,25 @@
 #include "base/ids.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace nearend {
+namespace {
+
+/// The lowest digits of a number.
+void append_hex(std::string& to, uint64_t value, int digits) {
+  constexpr char figures[] = "0123456789abcdef";
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) to += figures[(value >> shift) & 15];
+}
+
+}  // namespace
 
 std::string make_sid(std::string_view prefix, int64_t wall_ms, uint64_t entropy_a, uint64_t entropy_b) {
-  return fmt::format("{}{:012x}{:016x}{:04x}", prefix, static_cast<uint64_t>(wall_ms) & 0xffffffffffff, entropy_a,
-                     entropy_b & 0xffff);
+  std::string sid(prefix);
+  sid.reserve(prefix.size() + 32);
+  append_hex(sid, static_cast<uint64_t>(wall_ms), 12);
+  append_hex(sid, entropy_a, 16);
+  append_hex(sid, entropy_b, 4);
+  return sid;
 }
 
 bool is_sid(std::string_view prefix, std::string_view text) {

@@ -1,8 +1,9 @@
 #include "gateway/journal.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/string.hpp>
-#include <iterator>
+#include <cstring>
 
 #include "base/json.hpp"
 
@@ -21,7 +22,25 @@ constexpr std::array<uint32_t, 256> crc_table = [] {
   return table;
 }();
 
+#ifdef __x86_64__
+/// The same by the processor's own instruction, eight bytes at a time.
+[[gnu::target("sse4.2")]] uint32_t checksum_by_instruction(std::string_view text) {
+  uint64_t crc = ~0U;
+  for (; text.size() >= sizeof(uint64_t); text.remove_prefix(sizeof(uint64_t))) {
+    uint64_t word = 0;
+    std::memcpy(&word, text.data(), sizeof word);
+    crc = __builtin_ia32_crc32di(crc, word);
+  }
+  for (char c : text) crc = __builtin_ia32_crc32qi(static_cast<uint32_t>(crc), static_cast<unsigned char>(c));
+  return ~static_cast<uint32_t>(crc);
+}
+#endif
+
 uint32_t checksum(std::string_view text) {
+#ifdef __x86_64__
+  static const bool has_instruction = __builtin_cpu_supports("sse4.2");
+  if (has_instruction) return checksum_by_instruction(text);
+#endif
   uint32_t crc = ~0U;
   for (char c : text) crc = (crc >> 8) ^ crc_table[(crc ^ static_cast<unsigned char>(c)) & 0xff];
   return ~crc;
@@ -31,22 +50,26 @@ constexpr size_t checksum_digits = 8;
 
 /// In quotes, as JSON wants it.
 void append_quoted(std::string& text, std::string_view value) {
+  const auto is_plain = [](char c) { return c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20; };
   text += '"';
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20)
-      text += c;
-    else
+  while (!value.empty()) {
+    const auto special = std::ranges::find_if_not(value, is_plain);
+    const auto length = static_cast<size_t>(special - value.begin());
+    text.append(value.substr(0, length));
+    value.remove_prefix(length);
+    if (value.empty()) break;
+    const char c = value.front();
+    if (static_cast<unsigned char>(c) < 0x20)
       text += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    else
+      text.append("\\").append(1, c);
+    value.remove_prefix(1);
   }
   text += '"';
 }
 
-void append_member(std::string& text, std::string_view name, std::string_view value) {
-  text += text.size() > 1 && text.back() != '{' ? ",\"" : "\"";
-  text += name;
-  text += "\":";
-  append_quoted(text, value);
+void append_name(std::string& object, std::string_view name) {
+  object.append(object.back() != '{' ? ",\"" : "\"").append(name).append("\":");
 }
 
 /// The value of a member without escapes, as ids, kinds and URLs are; empty when it is not there.
@@ -60,11 +83,22 @@ std::string_view plain_member(std::string_view json, std::string_view key_with_q
 
 }  // namespace
 
+void append_member(std::string& object, std::string_view name, std::string_view value) {
+  append_name(object, name);
+  append_quoted(object, value);
+}
+
+void append_bare_member(std::string& object, std::string_view name, std::string_view value) {
+  append_name(object, name);
+  object.append(value);
+}
+
 // The members that shipping looks at come first, where no text of a customer can stand before them.
 std::string to_line(const Record& record) {
   const store::CallEvent& event = record.event;
-  std::string text = "{";
-  text.reserve(384 + event.detail.size());
+  std::string text(checksum_digits, '0');
+  text.reserve(448 + event.detail.size());
+  text += " {";
   append_member(text, "id", event.id);
   append_member(text, "kind", event.kind);
   if (!record.ship_to.empty()) append_member(text, "ship_to", record.ship_to);
@@ -72,9 +106,11 @@ std::string to_line(const Record& record) {
   append_member(text, "account_sid", event.account_sid);
   append_member(text, "leg", event.leg);
   append_member(text, "gateway", event.gateway);
-  fmt::format_to(std::back_inserter(text), ",\"at_ms\":{},\"detail\":{}}}", event.at_ms,
-                 event.detail.empty() ? std::string_view("{}") : std::string_view(event.detail));
-  return fmt::format("{:08x} {}", checksum(text), text);
+  append_bare_member(text, "at_ms", std::to_string(event.at_ms));
+  append_bare_member(text, "detail", event.detail.empty() ? std::string_view("{}") : event.detail);
+  text += '}';
+  fmt::format_to(text.begin(), "{:08x}", checksum(std::string_view(text).substr(checksum_digits + 1)));
+  return text;
 }
 
 std::optional<WrittenLine> read_written_line(std::string_view line) {

@@ -18,6 +18,11 @@ struct Record {
   std::string ship_to;  ///< URL of a router's event intake; empty: whoever is known when it is shipped.
 };
 
+/// Adds a member to the text of a JSON object that began with '{' and is not closed yet.
+void append_member(std::string& object, std::string_view name, std::string_view value);
+/// The same for what JSON writes without quotes: a number, true, false.
+void append_bare_member(std::string& object, std::string_view name, std::string_view value);
+
 /// The record as one line without the line end: checksum, blank, JSON.
 std::string to_line(const Record& record);
 /// Errors: malformed (torn, or the checksum is wrong), invalid (whole, but not a record).

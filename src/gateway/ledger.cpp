@@ -69,19 +69,22 @@ void Ledger::begin(Leg& leg) {
 
 void Ledger::start(Leg& leg) {
   if (std::exchange(leg.bill.is_started, true)) return;
-  json::object detail{{"direction", direction_of(leg)}, {"from", printable(leg.from)}, {"to", printable(leg.to)}};
-  if (!leg.parent.empty()) detail["parent"] = leg.parent;
-  if (leg.is_forwarded) detail["forwarded"] = true;
-  append(leg, "start", to_json(detail), {}, leg.bill.started_ms);
+  std::string detail = "{";
+  append_member(detail, "direction", direction_of(leg));
+  append_member(detail, "from", printable(leg.from));
+  append_member(detail, "to", printable(leg.to));
+  if (!leg.parent.empty()) append_member(detail, "parent", leg.parent);
+  if (leg.is_forwarded) append_bare_member(detail, "forwarded", "true");
+  append(leg, "start", detail + '}', {}, leg.bill.started_ms);
 }
 
 void Ledger::answer(Leg& leg, io::Callback on_durable) {
   start(leg);
   leg.bill.answered = loop_.now();
   leg.bill.is_answered = true;
-  json::object detail;
-  if (leg.provider != Leg::no_provider) detail["provider"] = settings_.providers[leg.provider].name;
-  append(leg, "answer", to_json(detail), std::move(on_durable));
+  std::string detail = "{";
+  if (leg.provider != Leg::no_provider) append_member(detail, "provider", settings_.providers[leg.provider].name);
+  append(leg, "answer", detail + '}', std::move(on_durable));
 }
 
 void Ledger::move(Leg& leg, const media::event::Moved& moved) {
@@ -98,10 +101,14 @@ void Ledger::end(Leg& leg, const EndCause& cause) {
   start(leg);
   leg.bill.talked = talked(leg);
   leg.bill.is_closed = true;
-  const json::object detail{
-      {"status", cause.status},           {"cause", printable(cause.text)},     {"by", cause.by},
-      {"answered", leg.bill.is_answered}, {"duration_ms", talked(leg).count()}, {"direction", direction_of(leg)}};
-  append(leg, "end", to_json(detail));
+  std::string detail = "{";
+  append_bare_member(detail, "status", std::to_string(cause.status));
+  append_member(detail, "cause", printable(cause.text));
+  append_member(detail, "by", cause.by);
+  append_bare_member(detail, "answered", leg.bill.is_answered ? "true" : "false");
+  append_bare_member(detail, "duration_ms", std::to_string(talked(leg).count()));
+  append_member(detail, "direction", direction_of(leg));
+  append(leg, "end", detail + '}');
 }
 
 std::chrono::milliseconds Ledger::talked(const Leg& leg) const {
