@@ -37,16 +37,20 @@ bool IpAddress::is_unspecified() const {
   return std::all_of(bytes_.begin(), bytes_.end(), [](uint8_t byte) { return byte == 0; });
 }
 
-bool IpAddress::is_loopback() const { return is_v6() ? *this == loopback(Family::v6) : bytes_[0] == 127; }
+bool IpAddress::is_loopback() const {
+  return is_v6() ? *this == loopback(Family::v6) : bytes_[0] == 127;
+}
 
-bool IpAddress::is_multicast() const { return is_v6() ? bytes_[0] == 0xff : bytes_[0] >= 224 && bytes_[0] < 240; }
+bool IpAddress::is_multicast() const {
+  return is_v6() ? bytes_[0] == 0xff : bytes_[0] >= 224 && bytes_[0] < 240;
+}
 
 bool IpAddress::is_internal() const {
   static const std::vector<Cidr> blocks = [] {
     std::vector<Cidr> parsed;
-    for (std::string_view text :
-         {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-          "224.0.0.0/3", "::/128", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"})
+    for (std::string_view text : {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+                                  "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/128", "::1/128",
+                                  "::ffff:0:0/96", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"})
       parsed.push_back(*parse_cidr(text));
     return parsed;
   }();
@@ -55,8 +59,13 @@ bool IpAddress::is_internal() const {
 
 std::string IpAddress::to_string() const {
   char text[INET6_ADDRSTRLEN];
-  inet_ntop(is_v6() ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
-  return text;
+  if (is_v6()) return inet_ntop(AF_INET6, bytes_.data(), text, sizeof text);
+  char* end = text;
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, text + sizeof text, bytes_[i]).ptr;
+  }
+  return {text, end};
 }
 
 Result<IpAddress> parse_ip(std::string_view text) {
@@ -70,8 +79,8 @@ Result<IpAddress> parse_ip(std::string_view text) {
 }
 
 std::string Endpoint::to_string() const {
-  return address.is_v6() ? fmt::format("[{}]:{}", address.to_string(), port)
-                         : fmt::format("{}:{}", address.to_string(), port);
+  std::string text = address.is_v6() ? '[' + address.to_string() + ']' : address.to_string();
+  return text.append(":").append(std::to_string(port));
 }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
@@ -100,7 +109,9 @@ bool Cidr::contains(const IpAddress& address) const {
   return (address.bytes()[whole] & mask) == (base.bytes()[whole] & mask);
 }
 
-std::string Cidr::to_string() const { return fmt::format("{}/{}", base.to_string(), prefix); }
+std::string Cidr::to_string() const {
+  return fmt::format("{}/{}", base.to_string(), prefix);
+}
 
 Result<Cidr> parse_cidr(std::string_view text) {
   const size_t slash = text.find('/');

@@ -127,15 +127,13 @@ bool is_told_of_another(const Shared& shared, int error) {
 uint64_t flush(Shared& shared) {
   Outbox& outbox = shared.outbox;
   const size_t count = outbox.items.size();
-  std::array<mmsghdr, Outbox::datagrams_max> messages{};
+  std::array<mmsghdr, Outbox::datagrams_max> messages;
   std::array<iovec, Outbox::datagrams_max> pieces;
   for (size_t i = 0; i < count; ++i) {
     Outbox::Item& item = outbox.items[i];
     pieces[i] = {outbox.bytes.data() + item.offset, item.length};
-    messages[i].msg_hdr.msg_name = item.to.data();
-    messages[i].msg_hdr.msg_namelen = item.to.size;
-    messages[i].msg_hdr.msg_iov = &pieces[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i] = {
+        .msg_hdr = {.msg_name = item.to.data(), .msg_namelen = item.to.size, .msg_iov = &pieces[i], .msg_iovlen = 1}};
   }
   uint64_t dropped = 0;
   bool is_again = false;

@@ -15,7 +15,8 @@ void Stack::Core::on_new_invite(ServerTransaction& transaction) {
   transaction.dialog = dialog.number;
   transaction.local_tag = dialog.local_tag;
   dialog.path.call_id = request.call_id();
-  dialog.path.local = fmt::format("{};tag={}", request.header(HeaderId::to), dialog.local_tag);
+  dialog.path.local = request.header(HeaderId::to);
+  dialog.path.local.append(";tag=").append(dialog.local_tag);
   dialog.path.remote = request.header(HeaderId::from);
   if (const auto contact = request.contact())
     dialog.path.remote_target = contact->uri.to_string();

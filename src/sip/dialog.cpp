@@ -54,7 +54,7 @@ Result<Message> DialogPath::compose(Method method, uint32_t cseq, int max_forwar
   if (auto added = request.add(HeaderId::from, local); !added) return pass(added);
   if (auto added = request.add(HeaderId::to, remote); !added) return pass(added);
   if (auto added = request.add(HeaderId::call_id, call_id); !added) return pass(added);
-  (void)request.add(HeaderId::cseq, fmt::format("{} {}", cseq, to_string(method)));
+  (void)request.add(HeaderId::cseq, std::to_string(cseq).append(" ").append(to_string(method)));
   return made;
 }
 

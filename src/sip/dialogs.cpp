@@ -125,8 +125,8 @@ Result<Flow> Stack::Core::open(const Target& target, size_t size) {
 
 std::string Stack::Core::contact(const Flow& flow) const {
   constexpr std::string_view kTransport[] = {"", ";transport=tcp", ";transport=tls"};
-  return fmt::format("<sip:{:02x}@{}{}>", settings_.shard, transport_.advertised(flow),
-                     kTransport[size_t(flow.protocol)]);
+  std::string text = fmt::format("<sip:{:02x}@", settings_.shard);
+  return text.append(transport_.advertised(flow)).append(kTransport[size_t(flow.protocol)]).append(">");
 }
 
 Result<void> Stack::Core::add_all(Message& message, const ExtraHeaders& headers) const {

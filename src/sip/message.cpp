@@ -195,7 +195,7 @@ Result<void> Message::put(HeaderId id, std::string_view name, std::string_view v
 }
 
 void Message::overwrite(HeaderId id, std::string_view value) {
-  assert(value.find_first_of("\r\n") == scan::npos && "header injection");
+  assert(!scan::has_line_break(value) && "header injection");
   const Range kept = keep(value);
   for (Entry& entry : fields_) {
     if (entry.id != id) continue;
@@ -253,7 +253,9 @@ Result<void> Message::set_request_uri(std::string_view uri) {
 
 std::string Message::serialize() const {
   std::string wire;
-  wire.reserve(text_.size() + 64 + fields_.size() * 4);
+  size_t size = method_text_.length + uri_text_.length + reason_text_.length + body_text_.length + 64;
+  for (const Entry& entry : fields_) size += name_of(entry).size() + entry.value.length + 4;
+  wire.reserve(size);
   if (is_request()) {
     wire.append(view(method_text_)).append(" ").append(view(uri_text_)).append(" SIP/2.0\r\n");
   } else {
@@ -262,13 +264,11 @@ std::string Message::serialize() const {
   for (const Entry& entry : fields_) {
     if (entry.id == HeaderId::content_length) continue;
     const std::string_view value = view(entry.value);
-    const bool is_injection = value.find_first_of("\r\n") != scan::npos;
+    const bool is_injection = scan::has_line_break(value);
     assert(!is_injection && "every way in refuses line breaks");
     if (is_injection) continue;
-    wire.append(entry.id == HeaderId::other ? view(entry.name) : header_name(entry.id))
-        .append(": ")
-        .append(value)
-        .append("\r\n");
+    wire.append(entry.id == HeaderId::other ? view(entry.name) : header_name(entry.id));
+    wire.append(": ", 2).append(value).append("\r\n", 2);
   }
   wire.append("Content-Length: ").append(std::to_string(body_text_.length)).append("\r\n\r\n");
   return wire.append(body());

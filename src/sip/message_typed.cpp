@@ -13,9 +13,11 @@ std::unexpected<Error> missing(HeaderId id) {
   return fail(Error::Kind::malformed, "{}: missing", header_name(id));
 }
 
+/// Reads a value; its error names the header.
 template <class T>
-Result<T> named(HeaderId id, Result<T> result) {
-  if (!result) return fail(Error::Kind::malformed, "{}: {}", header_name(id), result.error().text);
+Result<T> read_as(HeaderId id, Result<T> (&parse)(std::string_view), std::string_view value) {
+  Result<T> result = parse(value);
+  if (!result) result = fail(Error::Kind::malformed, "{}: {}", header_name(id), result.error().text);
   return result;
 }
 
@@ -50,12 +52,12 @@ Result<RAck> Message::rack() const {
 
 Result<NameAddr> Message::from() const {
   if (!has(HeaderId::from)) return missing(HeaderId::from);
-  return named(HeaderId::from, parse_name_addr(header(HeaderId::from)));
+  return read_as(HeaderId::from, parse_name_addr, header(HeaderId::from));
 }
 
 Result<NameAddr> Message::to() const {
   if (!has(HeaderId::to)) return missing(HeaderId::to);
-  return named(HeaderId::to, parse_name_addr(header(HeaderId::to)));
+  return read_as(HeaderId::to, parse_name_addr, header(HeaderId::to));
 }
 
 std::string_view Message::from_tag() const {
@@ -69,13 +71,13 @@ std::string_view Message::to_tag() const {
 Result<Via> Message::top_via() const {
   const std::string_view value = header(HeaderId::via);
   if (value.empty()) return missing(HeaderId::via);
-  return named(HeaderId::via, parse_via(value.substr(0, scan::find_outside(value, ','))));
+  return read_as(HeaderId::via, parse_via, value.substr(0, scan::find_outside(value, ',')));
 }
 
 Result<std::vector<Via>> Message::vias() const {
   std::vector<Via> all;
   for (std::string_view value : values(HeaderId::via)) {
-    auto via = named(HeaderId::via, parse_via(value));
+    auto via = read_as(HeaderId::via, parse_via, value);
     if (!via) return pass(via);
     all.push_back(std::move(*via));
   }
@@ -85,13 +87,13 @@ Result<std::vector<Via>> Message::vias() const {
 Result<NameAddr> Message::contact() const {
   const std::string_view value = header(HeaderId::contact);
   if (value.empty()) return missing(HeaderId::contact);
-  return named(HeaderId::contact, parse_name_addr(value.substr(0, scan::find_outside(value, ','))));
+  return read_as(HeaderId::contact, parse_name_addr, value.substr(0, scan::find_outside(value, ',')));
 }
 
 Result<std::vector<NameAddr>> Message::name_addrs(HeaderId id) const {
   std::vector<NameAddr> all;
   for (std::string_view value : values(id)) {
-    auto address = named(id, parse_name_addr(value));
+    auto address = read_as(id, parse_name_addr, value);
     if (!address) return pass(address);
     all.push_back(std::move(*address));
   }

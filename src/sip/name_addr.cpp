@@ -1,4 +1,5 @@
 #include "base/text.hpp"
+#include "sip/read_uri.hpp"
 #include "sip/scan.hpp"
 #include "sip/uri.hpp"
 
@@ -25,53 +26,50 @@ Result<std::string> read_display(std::string_view text) {
 }
 
 /// `<uri>;parameters` with what stands before '<' given apart.
-Result<NameAddr> read_bracketed(std::string_view text, size_t open) {
-  NameAddr result;
+Result<void> read_bracketed(std::string_view text, size_t open, NameAddr& result) {
   auto display = read_display(text.substr(0, open));
   if (!display) return pass(display);
   result.display = std::move(*display);
   text.remove_prefix(open + 1);
   const size_t close = text.find('>');
   if (close == scan::npos) return fail(Error::Kind::malformed, "address: '<' without '>'");
-  auto uri = parse_uri(scan::trim_blanks(text.substr(0, close)));
-  if (!uri) return pass(uri);
-  result.uri = std::move(*uri);
+  if (auto uri = read_uri(scan::trim_blanks(text.substr(0, close)), result.uri); !uri) return uri;
   auto parameters = parse_parameters(text.substr(close + 1));
   if (!parameters) return pass(parameters);
   result.parameters = std::move(*parameters);
-  return result;
+  return {};
 }
 
 /// Without brackets all parameters are the field's, and neither ',' nor '?' may stand in the URI (RFC 3261 20).
-Result<NameAddr> read_bare(std::string_view text) {
-  NameAddr result;
+Result<void> read_bare(std::string_view text, NameAddr& result) {
   const size_t end = std::min(text.find(';'), text.size());
   const std::string_view address = scan::trim_blanks(text.substr(0, end));
   if (address.find_first_of(",?") != scan::npos)
     return fail(Error::Kind::malformed, "address: with ',' or '?' it must stand in '<>'");
-  auto uri = parse_uri(address);
-  if (!uri) return pass(uri);
-  result.uri = std::move(*uri);
+  if (auto uri = read_uri(address, result.uri); !uri) return uri;
   auto parameters = parse_parameters(text.substr(end));
   if (!parameters) return pass(parameters);
   result.parameters = std::move(*parameters);
-  return result;
+  return {};
+}
+
+Result<void> read_name_addr(std::string_view text, NameAddr& result) {
+  text = scan::trim_blanks(text);
+  result.is_wildcard = text == "*";
+  if (result.is_wildcard) return {};
+  const size_t open = scan::find_outside_quotes(text, '<');
+  if (open != scan::npos) return read_bracketed(text, open, result);
+  if (!text.empty() && text.front() == '"')
+    return fail(Error::Kind::malformed, "address: no '<' after the display name");
+  return read_bare(text, result);
 }
 
 }  // namespace
 
 Result<NameAddr> parse_name_addr(std::string_view text) {
-  text = scan::trim_blanks(text);
-  if (text == "*") {
-    NameAddr wildcard;
-    wildcard.is_wildcard = true;
-    return wildcard;
-  }
-  const size_t open = scan::find_outside_quotes(text, '<');
-  if (open != scan::npos) return read_bracketed(text, open);
-  if (!text.empty() && text.front() == '"')
-    return fail(Error::Kind::malformed, "address: no '<' after the display name");
-  return read_bare(text);
+  Result<NameAddr> address;
+  if (auto done = read_name_addr(text, *address); !done) address = pass(done);
+  return address;
 }
 
 std::string NameAddr::to_string() const {

@@ -19,6 +19,7 @@ class MessageReader {
       bytes = {};
     }
     message_.text_ = bytes;
+    message_.fields_.reserve(16);
   }
 
   ParseOutcome read() {
@@ -68,6 +69,7 @@ class MessageReader {
 
   /// A CR or LF alone ends no line for us, but may for others (threat TH10): refused, and never written again.
   void blank_line_breaks(size_t begin, size_t end) {
+    if (!scan::has_line_break(text().substr(begin, end - begin))) return;
     const auto last = message_.text_.begin() + static_cast<std::ptrdiff_t>(end);
     for (auto at = message_.text_.begin() + static_cast<std::ptrdiff_t>(begin); at != last; ++at) {
       if (*at != '\r' && *at != '\n') continue;
@@ -163,6 +165,7 @@ class MessageReader {
 
   /// Controls other than tab may stand only behind a backslash, in quoted text.
   static bool has_bare_control(std::string_view value) {
+    if (!scan::has_control(value)) return false;
     for (size_t i = 0; i < value.size(); ++i)
       if (scan::is_control(value[i]) && value[i] != '\t' && (i == 0 || value[i - 1] != '\\')) return true;
     return false;

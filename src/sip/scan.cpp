@@ -14,10 +14,14 @@ bool is_escape(std::string_view text, size_t at) {
   return at + 2 < text.size() && hexadecimals.has(text[at + 1]) && hexadecimals.has(text[at + 2]);
 }
 
+/// What a search outside of quotes and brackets has to look at.
+constexpr Bytes marks{"\"<>,;", false};
+
 size_t find_from(std::string_view text, char wanted, bool do_brackets_hide) {
   bool is_inside_brackets = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
+    if (!marks.has(c) && c != wanted) continue;
     if (c == wanted && !is_inside_brackets) return i;
     if (c == '"' && !is_inside_brackets) {
       const size_t length = quoted_length(text.substr(i));
@@ -93,7 +97,21 @@ std::string_view find_parameter(std::string_view parameters, std::string_view na
 }
 
 bool has_line_break_or_nul(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) != npos;
+  bool is_found = false;  // without a way out of the loop: it takes many bytes at a time
+  for (const char c : text) is_found |= c == '\r' || c == '\n' || c == '\0';
+  return is_found;
+}
+
+bool has_line_break(std::string_view text) {
+  bool is_found = false;
+  for (const char c : text) is_found |= c == '\r' || c == '\n';
+  return is_found;
+}
+
+bool has_control(std::string_view text) {
+  bool is_found = false;
+  for (const char c : text) is_found |= is_control(c);
+  return is_found;
 }
 
 bool has_good_escapes(std::string_view text) {

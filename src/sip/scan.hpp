@@ -81,6 +81,9 @@ std::string_view parameters_part(std::string_view name_addr);
 std::string_view find_parameter(std::string_view parameters, std::string_view name);
 /// Unsafe in any header value we write (threat TH18).
 bool has_line_break_or_nul(std::string_view text);
+bool has_line_break(std::string_view text);
+/// Any control character, tab among them.
+bool has_control(std::string_view text);
 /// Every '%' is followed by two hexadecimal digits.
 bool has_good_escapes(std::string_view text);
 /// Undoes escapes; a broken one stays as it is.

@@ -1,5 +1,6 @@
 #include "sip/transactions.hpp"
 
+#include "sip/scan.hpp"
 #include "sip/stack.hpp"
 
 namespace nearend::sip {
@@ -34,8 +35,11 @@ uint32_t Transactions::loop_hash(const Message& request) {
 }
 
 std::string Transactions::via_of(const Flow& flow, const Branch& branch) const {
-  return fmt::format("SIP/2.0/{} {};branch={}{}", to_string(flow.protocol), transport_.advertised(flow),
-                     make_branch(branch), flow.protocol == Protocol::udp ? ";rport" : "");
+  std::string via = "SIP/2.0/";
+  via.append(to_string(flow.protocol)).append(" ").append(transport_.advertised(flow));
+  via.append(";branch=").append(make_branch(branch));
+  if (flow.protocol == Protocol::udp) via.append(";rport");
+  return via;
 }
 
 ClientTransaction& Transactions::add_client(Message request, const Flow& flow, Purpose purpose, uint64_t number,
@@ -91,9 +95,10 @@ std::string Transactions::send_ack(Message ack, const Flow& flow) {
 }
 
 ClientTransaction* Transactions::find_client(const Message& response) const {
-  const auto via = response.top_via();
-  if (!via) return nullptr;
-  const auto branch = parse_branch(via->branch());
+  // The whole Via has been read before; here one parameter counts.
+  const std::string_view via = response.header(HeaderId::via);
+  const auto parameters = scan::parameters_part(via.substr(0, scan::find_outside(via, ',')));
+  const auto branch = parse_branch(scan::find_parameter(parameters, "branch"));
   if (!branch) return nullptr;
   ClientTransaction* found = clients_.find(branch->id.number);
   if (!found || found->secret() != branch->id.secret) return nullptr;
@@ -107,7 +112,11 @@ std::string Transactions::key_of(const Message& request, const Via& via, Method 
                                 : method == request.method() ? request.method_name()
                                                              : to_string(method);
   const uint16_t port = via.port.value_or(0);
-  if (via.has_rfc3261_branch()) return fmt::format("{}|{}:{}|{}", via.branch(), via.host, port, name);
+  if (via.has_rfc3261_branch()) {
+    std::string key(via.branch());
+    key.append("|").append(via.host).append(":").append(std::to_string(port)).append("|").append(name);
+    return key;
+  }
   return fmt::format("{}|{}|{}|{}|{}|{}:{}|{}", request.request_uri(), request.from_tag(), request.call_id(),
                      cseq_number(request), via.branch(), via.host, port, name);
 }

@@ -4,6 +4,7 @@
 
 #include "base/ip.hpp"
 #include "base/text.hpp"
+#include "sip/read_uri.hpp"
 #include "sip/scan.hpp"
 
 namespace nearend::sip {
@@ -59,7 +60,7 @@ Result<void> read_uri_headers(std::string_view text, Uri& uri) {
   return {};
 }
 
-Result<Uri> read_sip(std::string_view rest, Uri uri) {
+Result<void> read_sip(std::string_view rest, Uri& uri) {
   if (const size_t at = rest.find('@'); at != scan::npos) {
     auto done = read_userinfo(rest.substr(0, at), uri);
     if (!done) return pass(done);
@@ -74,23 +75,18 @@ Result<Uri> read_sip(std::string_view rest, Uri uri) {
 
   const size_t question = rest.find('?');
   auto parameters = read_uri_parameters(rest.substr(0, question), uri);
-  if (!parameters) return pass(parameters);
-  if (question == scan::npos) return uri;
-  auto headers = read_uri_headers(rest.substr(question + 1), uri);
-  if (!headers) return pass(headers);
-  return uri;
+  if (!parameters || question == scan::npos) return parameters;
+  return read_uri_headers(rest.substr(question + 1), uri);
 }
 
-Result<Uri> read_tel(std::string_view rest, Uri uri) {
+Result<void> read_tel(std::string_view rest, Uri& uri) {
   const std::string_view number = rest.substr(0, rest.find(';'));
   if (number.empty() || !number_bytes.has_all(number) || !scan::has_good_escapes(number))
     return fail(Error::Kind::malformed, "tel URI: bad number");
   uri.has_user = true;
   uri.raw_user = number;
   uri.user = scan::unescaped(number);
-  auto parameters = read_uri_parameters(rest.substr(number.size()), uri);
-  if (!parameters) return pass(parameters);
-  return uri;
+  return read_uri_parameters(rest.substr(number.size()), uri);
 }
 
 /// The form in which equal things are spelled alike: escapes of unreserved bytes undone, those of others in capitals.
@@ -185,26 +181,31 @@ Result<HostPort> parse_host_port(std::string_view text) {
 }
 
 Result<Uri> parse_uri(std::string_view text) {
+  Result<Uri> uri;
+  if (auto done = read_uri(text, *uri); !done) uri = pass(done);
+  return uri;
+}
+
+Result<void> read_uri(std::string_view text, Uri& uri) {
   const size_t colon = text.find(':');
   const std::string_view scheme = text.substr(0, colon);
   if (colon == scan::npos || scheme.empty() || !scheme_bytes.has_all(scheme) || scan::digits.has(scheme.front()))
     return fail(Error::Kind::malformed, "URI: a scheme and ':' expected");
   const std::string_view rest = text.substr(colon + 1);
-  Uri uri;
-  if (equal_ignoring_case(scheme, "sip")) return read_sip(rest, std::move(uri));
+  if (equal_ignoring_case(scheme, "sip")) return read_sip(rest, uri);
   if (equal_ignoring_case(scheme, "sips")) {
     uri.scheme = Uri::Scheme::sips;
-    return read_sip(rest, std::move(uri));
+    return read_sip(rest, uri);
   }
   if (equal_ignoring_case(scheme, "tel")) {
     uri.scheme = Uri::Scheme::tel;
-    return read_tel(rest, std::move(uri));
+    return read_tel(rest, uri);
   }
   if (!is_opaque(rest)) return fail(Error::Kind::malformed, "URI: blanks, quotes or nothing after the scheme");
   uri.scheme = Uri::Scheme::other;
   uri.other_scheme = scheme;
   uri.raw_user = rest;
-  return uri;
+  return {};
 }
 
 std::string Uri::host_port() const {
