@@ -12,6 +12,9 @@ bool holds(const std::vector<Cidr>& networks, const IpAddress& address) {
   return std::ranges::any_of(networks, [&](const Cidr& network) { return network.contains(address); });
 }
 
+// A name with more addresses than this in the course of time is not a provider's; a talk with the oldest would go deaf.
+constexpr size_t learned_max = 4096;
+
 }  // namespace
 
 Admission::Admission(const Settings& settings, std::string secret) : settings_(settings) {
@@ -31,8 +34,15 @@ Admission::~Admission() = default;
 
 bool Admission::is_outsider_known(const IpAddress& source) const {
   if (std::ranges::find(targets_, source) != targets_.end()) return true;
+  if (std::ranges::find(learned_, source) != learned_.end()) return true;
   return std::ranges::any_of(settings_.providers,
                              [&](const Provider& provider) { return holds(provider.addresses, source); });
+}
+
+void Admission::learn(const IpAddress& address) {
+  if (is_outsider_known(address)) return;
+  if (learned_.size() == learned_max) learned_.pop_front();
+  learned_.push_back(address);
 }
 
 bool Admission::is_link_peer(const IpAddress& source) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ class Admission {
 
   /// True for addresses of a provider that may call us or that we call (its OPTIONS and in-dialog requests).
   bool is_outsider_known(const IpAddress& source) const;
+  /// From now on this address is one that we call: what a provider's name stands for. The oldest of many is forgotten.
+  void learn(const IpAddress& address);
   /// True for routers and other gateways.
   bool is_link_peer(const IpAddress& source) const;
   /// Index into Settings::providers of who may call from there.
@@ -38,6 +41,7 @@ class Admission {
 
   const Settings& settings_;
   std::vector<IpAddress> targets_;                           // of providers that we call, given as addresses
+  std::deque<IpAddress> learned_;                            // and of those given by name, oldest first
   std::vector<std::unique_ptr<sip::DigestServer>> digests_;  // one a provider, null without users
 };
 

@@ -110,8 +110,7 @@ void Endpoints::on_requested(Leg& leg, const sip::event::Requested& event) {
       (void)parts_.outside->respond(event.transaction, 603);  // threat TH27: off unless an account turns it on
       return;
     default:
-      (void)parts_.outside->respond(event.transaction, 405, {},
-                                    {{"Allow", "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, OPTIONS, INFO"}});
+      (void)parts_.outside->respond(event.transaction, 405);
   }
 }
 

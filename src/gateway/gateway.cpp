@@ -35,6 +35,14 @@ std::string random_secret(io::Loop& loop) {
   return secret;
 }
 
+sip::StackSettings outside_stack_settings(const Settings& settings) {
+  sip::StackSettings stack;
+  stack.allow = {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"};
+  stack.supported = {"100rel", "timer"};
+  stack.session_expires = settings.session_expires;
+  return stack;
+}
+
 sip::StackSettings link_stack_settings(const Settings& settings) {
   sip::StackSettings stack;
   stack.supported = {"timer"};
@@ -64,14 +72,15 @@ class Gateway::Core {
         admission_(settings_, random_secret(world.loop)),
         numbers_(settings_.numbers),
         providers_(settings_),
+        targets_(settings_, world, admission_),
         legs_(world.loop, media),
         ledger_(settings_, world.loop, journal),
-        parts_{settings_, world, media, policy, admission_, numbers_, providers_, legs_, ledger_},
+        parts_{settings_, world, media, policy, admission_, numbers_, providers_, targets_, legs_, ledger_},
         outside_transport_(world.loop, world.net, {}),
         link_transport_(world.loop, world.net, {}),
         outside_events_(parts_),
         link_events_(parts_),
-        outside_(world.loop, outside_transport_, {}, outside_events_, &world.dns),
+        outside_(world.loop, outside_transport_, outside_stack_settings(settings_), outside_events_, &world.dns),
         link_(world.loop, link_transport_, link_stack_settings(settings_), link_events_, &world.dns),
         endpoints_(parts_),
         link_end_(parts_),
@@ -118,6 +127,7 @@ class Gateway::Core {
   Admission admission_;
   Numbers numbers_;
   Providers providers_;
+  ProviderTargets targets_;
   Legs legs_;
   Ledger ledger_;
   Parts parts_;

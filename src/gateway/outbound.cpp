@@ -19,18 +19,6 @@ namespace nearend::gateway {
 
 namespace {
 
-std::string_view transport_name(sip::Protocol protocol) {
-  switch (protocol) {
-    case sip::Protocol::udp:
-      return "udp";
-    case sip::Protocol::tcp:
-      return "tcp";
-    case sip::Protocol::tls:
-      return "tls";
-  }
-  return "";
-}
-
 std::optional<std::chrono::seconds> retry_after(const sip::Message& response) {
   if (response.empty()) return std::nullopt;
   const auto seconds = response.number(sip::HeaderId::retry_after);
@@ -56,29 +44,6 @@ constexpr uint64_t timeout_default_s = 30;
 constexpr uint64_t time_limit_default_s = 14'400;
 
 }  // namespace
-
-std::vector<sip::Target> targets_of(const Provider& provider) {
-  std::vector<sip::Target> targets;
-  for (const ProviderTarget& target : provider.targets)
-    if (const auto address = parse_ip(target.host))
-      targets.push_back({.protocol = target.protocol, .address = {*address, target.port}, .server_name = target.host});
-  return targets;
-}
-
-std::string uri_at(const Provider& provider, std::string_view number) {
-  if (!provider.uri.empty()) {
-    auto uri = sip::parse_uri(provider.uri);
-    if (!uri) return {};
-    if (!number.empty()) uri->set_user(number);
-    return uri->to_string();
-  }
-  if (provider.targets.empty()) return {};
-  const ProviderTarget& target = provider.targets.front();
-  sip::Uri uri = sip::make_sip_uri(number, target.host, target.port);
-  if (number.empty()) uri.has_user = false;
-  if (target.protocol != sip::Protocol::udp) uri.parameters.set("transport", transport_name(target.protocol));
-  return uri.to_string();
-}
 
 bool is_provider_failure(const AttemptOutcome& outcome) {
   switch (outcome.status) {
@@ -238,15 +203,8 @@ std::string Outbound::caller_id(const Provider& provider, const std::string& fro
 
 sip::InviteRequest Outbound::request_for(Leg& leg, const Provider& provider, const Order& order) {
   sip::InviteRequest request;
-  if (order.uri.empty()) {
-    request.uri = uri_at(provider, order.number);
-    request.targets = targets_of(provider);
-    request.credentials = provider.credentials;
-  } else {
-    request.uri = order.uri;
-    if (!provider.targets.empty()) request.targets = targets_of(provider);
-    request.credentials = order.credentials ? order.credentials : provider.credentials;
-  }
+  request.uri = order.uri.empty() ? uri_at(provider, order.number) : order.uri;
+  request.credentials = order.credentials ? order.credentials : provider.credentials;
   request.from = caller_id(provider, order.from_header);
   const auto model = sdp::parse_sdp(order.model);
   if (!order.codecs.empty()) leg.media.outer.prefer(order.codecs);
@@ -262,7 +220,11 @@ Task<AttemptOutcome> Outbound::try_provider(Leg& leg, size_t provider, const Ord
   const std::chrono::seconds time_limit = leg.attempt->time_limit;
   leg.attempt = std::make_unique<Attempt>(parts_.loop());
   leg.attempt->time_limit = time_limit;
+  auto targets = co_await parts_.targets.find(provider);
+  if (leg.is_over) co_return AttemptOutcome{.status = 487, .is_local = true};
+  if (targets.empty()) co_return AttemptOutcome{.status = 503, .is_local = true, .reason = "no such host"};
   auto request = request_for(leg, parts_.settings.providers[provider], order);
+  request.targets = std::move(targets);
   const auto dialog = parts_.outside->invite(std::move(request));
   if (!dialog) co_return AttemptOutcome{.status = 503, .is_local = true, .reason = dialog.error().text};
   parts_.legs.bind_outer(leg, *dialog);

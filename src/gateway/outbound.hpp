@@ -60,10 +60,6 @@ class Outbound {
   Parts& parts_;
 };
 
-/// Numeric targets of a provider; names are left to the stack's resolver.
-std::vector<sip::Target> targets_of(const Provider& provider);
-/// The provider's address as a Request-URI for `number`, which may be empty; empty when it has none.
-std::string uri_at(const Provider& provider, std::string_view number);
 /// True when another provider may do better.
 bool is_provider_failure(const AttemptOutcome& outcome);
 

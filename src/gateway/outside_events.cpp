@@ -67,8 +67,7 @@ void OutsideEvents::on_request(sip::ServerTransactionId transaction, sip::Messag
     (void)parts_.outside->respond(transaction, status, {}, {{"Accept", "application/sdp"}});
     return;
   }
-  (void)parts_.outside->respond(transaction, 405, {},
-                                {{"Allow", "INVITE, ACK, BYE, CANCEL, UPDATE, PRACK, OPTIONS, INFO"}});
+  (void)parts_.outside->respond(transaction, 405);
 }
 
 }  // namespace nearend::gateway

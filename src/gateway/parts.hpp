@@ -5,6 +5,7 @@
 #include "gateway/ledger.hpp"
 #include "gateway/legs.hpp"
 #include "gateway/numbers.hpp"
+#include "gateway/provider_targets.hpp"
 #include "gateway/providers.hpp"
 #include "gateway/settings.hpp"
 #include "io/net.hpp"
@@ -34,6 +35,7 @@ struct Parts {
   Admission& admission;
   Numbers& numbers;
   Providers& providers;
+  const ProviderTargets& targets;
   Legs& legs;
   Ledger& ledger;
   sip::Stack* outside = nullptr;  ///< Dialogs with endpoints.

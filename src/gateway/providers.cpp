@@ -48,7 +48,7 @@ bool Providers::take(size_t provider, Way way, io::Instant now) {
   if (limits.channels_max != 0 && state.channels >= limits.channels_max) return false;
   if (limits.cps_max != 0) {
     // Generic cell rate: a burst of one second's calls, then evenly.
-    const io::Duration spacing = std::chrono::seconds(1) / limits.cps_max;
+    const io::Duration spacing = io::Duration(std::chrono::seconds(1)) / limits.cps_max;
     io::Instant& next = state.next_call[static_cast<size_t>(way)];
     const io::Instant start = std::max(next, now);
     if (start - now > std::chrono::seconds(1) - spacing) return false;

@@ -38,7 +38,7 @@ Stack::Core::Core(io::Loop& loop, Transport& transport, StackSettings settings, 
       dialogs_(settings_.shard),
       overload_(settings_.pending_invites_max, settings_.pending_invites_per_source_max),
       resting_(loop),
-      allow_("INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, NOTIFY, MESSAGE"),
+      allow_(joined(settings_.allow)),
       supported_(joined(settings_.supported)),
       resolving_(std::make_unique<io::Scope>(loop)),
       self_(std::make_shared<Core*>(this)) {

@@ -158,6 +158,8 @@ struct StackSettings {
   size_t pending_invites_max =
       4'000;  ///< Above it new INVITEs are shed with 503 and Retry-After; in-dialog requests never.
   size_t pending_invites_per_source_max = 4'000;
+  std::vector<std::string> allow{"INVITE", "ACK",    "CANCEL", "BYE",    "OPTIONS",
+                                 "INFO",   "UPDATE", "PRACK",  "NOTIFY", "MESSAGE"};  ///< What the listener takes.
   std::vector<std::string> supported{"100rel", "timer", "replaces"};
   std::vector<std::string> require_understood{"100rel", "timer"};  ///< Option tags accepted in Require.
   bool is_reliable_provisional_preferred = false;  ///< Send 101-199 with SDP reliably when the peer supports 100rel.
