@@ -7,8 +7,10 @@ void describe(config::Section& section, TlsSettings& tls) {
   section.key("key_file", tls.key_file, "PEM of its private key.");
   section.key("trust_file", tls.trust_file,
               "PEM of the roots accepted; empty: the system's (calling), no client certificate asked (listening).");
-  section.key("server_name", tls.server_name,
-              "Calling: the name expected in the peer's certificate; empty: not checked.");
+  section.key(
+      "server_name", tls.server_name,
+      "Calling an address without a name: the name expected in the peer's certificate; empty: any that trust_file "
+      "signs, or without one the address itself.");
   section.key("peer_required", tls.is_peer_required,
               "Listening: refuse peers without a certificate that trust_file signs.");
 }

@@ -371,6 +371,9 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
     const auto endpoint = acceptor_.local_endpoint(code);
     return code ? Endpoint{} : from_asio(endpoint);
   }
+  void set_admission(std::move_only_function<bool(const IpAddress&)> is_admitted) {
+    is_admitted_ = std::move(is_admitted);
+  }
 
  private:
   void accept() {
@@ -386,7 +389,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   void welcome(TcpSocket socket) {
     error_code code;
     const auto peer = socket.remote_endpoint(code);
-    if (code || handshakes_ >= handshakes_max) return;
+    if (code || (is_admitted_ && !is_admitted_(from_asio(peer).address)) || handshakes_ >= handshakes_max) return;
     auto made = make_connection(loop_, std::move(socket), TlsRole::server, tls_.get(), {});
     if (!made) return;
     std::shared_ptr<Connection> connection = *made;
@@ -405,6 +408,7 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
   AsioLoop& loop_;
   std::shared_ptr<SSL_CTX> tls_;
   AcceptHandler on_accept_;
+  std::move_only_function<bool(const IpAddress&)> is_admitted_;
   asio::ip::tcp::acceptor acceptor_;
   Timer pause_;
   size_t handshakes_ = 0;
@@ -416,6 +420,9 @@ class AsioListener final : public Listener {
   explicit AsioListener(std::shared_ptr<Acceptor> acceptor) : acceptor_(std::move(acceptor)) {}
   ~AsioListener() override { acceptor_->stop(); }
   Endpoint local() const override { return acceptor_->local(); }
+  void set_admission(std::move_only_function<bool(const IpAddress&)> is_admitted) override {
+    acceptor_->set_admission(std::move(is_admitted));
+  }
 
  private:
   std::shared_ptr<Acceptor> acceptor_;  // Also held by its pending accept and by handshakes.

@@ -65,6 +65,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual Endpoint local() const = 0;
+  /// Asked when somebody knocks, before a byte is said to him, a TLS handshake included; false closes his connection.
+  /// An implementation that cannot ask so early never does.
+  virtual void set_admission(std::move_only_function<bool(const IpAddress& from)> /*is_admitted*/) {}
 };
 /// The stream is given once it is open (for TLS: after the handshake, which has 5 s).
 using AcceptHandler = std::move_only_function<void(std::unique_ptr<Stream>)>;

@@ -29,6 +29,7 @@ void Stack::Core::on_new_invite(ServerTransaction& transaction) {
   note_peer(dialog, request);
   dialog.incoming = std::make_unique<IncomingInvite>(loop_, dialog);
   dialog.incoming->transaction = transaction.number();
+  dialog.incoming->cseq = dialog.remote_cseq;
   dialog.incoming->is_100rel_required = request.has_option_tag(HeaderId::require, "100rel");
   dialog.incoming->is_100rel_supported = request.has_option_tag(HeaderId::supported, "100rel");
   if (settings_.auto_trying) transaction.respond(make_response(request, 100, {}, {}));
@@ -41,7 +42,10 @@ void Stack::Core::add_answer_headers(Message& response, const Message& request, 
   if (request.to_tag().empty())
     for (const auto route : request.values(HeaderId::record_route)) (void)response.add(HeaderId::record_route, route);
   const auto is_contact = [](const ExtraHeader& header) { return header_id(header.name) == HeaderId::contact; };
-  if (std::ranges::none_of(headers, is_contact)) (void)response.add(HeaderId::contact, contact(flow));
+  const auto recorded = request.values(HeaderId::record_route);
+  const std::string_view hop = recorded.empty() ? request.header(HeaderId::contact) : recorded.front();
+  const bool is_secure = is_sips(request.request_uri()) || is_sips(hop);
+  if (std::ranges::none_of(headers, is_contact)) (void)response.add(HeaderId::contact, contact(flow, is_secure));
   (void)response.add(HeaderId::allow, allow_);
 }
 

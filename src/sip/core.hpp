@@ -113,7 +113,8 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   Message make_response(const Message& request, int status, std::string_view reason, std::string_view local_tag) const;
   Result<void> add_all(Message& message, const ExtraHeaders& headers) const;
   void add_capabilities(Message& message) const;
-  std::string contact(const Flow& flow) const;
+  std::string contact(const Flow& flow, bool is_sips = false) const;
+  static bool is_sips(std::string_view uri) { return uri.starts_with("sips:") || uri.starts_with("<sips:"); }
   void note_peer(Dialog& dialog, const Message& message);
 
   // calling.cpp: our INVITE.

@@ -93,11 +93,13 @@ struct IncomingInvite {
   IncomingInvite(io::Loop& loop, Dialog& dialog);
 
   uint64_t transaction = 0;
+  uint32_t cseq = 0;
   bool is_100rel_required = false;
   bool is_100rel_supported = false;
   uint32_t rseq = 0;  ///< Of the last reliable provisional response; 0: none.
   bool is_prack_awaited = false;
   bool is_sdp_unacknowledged = false;  ///< The awaited PRACK is for a response with SDP: a 2xx must wait (RFC 3262 3).
+  bool is_offer_settled = false;       ///< A reliable response with SDP has gone out: UPDATE may bring the next offer.
   std::string wire;                    ///< That response.
   io::Duration interval{};
   std::deque<Provisional> waiting;

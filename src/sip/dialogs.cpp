@@ -123,10 +123,12 @@ Result<Flow> Stack::Core::open(const Target& target, size_t size) {
   return transport_.open(target, is_stream_resting ? 0 : size);
 }
 
-std::string Stack::Core::contact(const Flow& flow) const {
+/// Who was reached by a sips URI is reached by one (RFC 3261 8.1.1.8, 12.1.1).
+std::string Stack::Core::contact(const Flow& flow, bool is_sips) const {
   constexpr std::string_view kTransport[] = {"", ";transport=tcp", ";transport=tls"};
-  std::string text = fmt::format("<sip:{:02x}@", settings_.shard);
-  return text.append(transport_.advertised(flow)).append(kTransport[size_t(flow.protocol)]).append(">");
+  std::string text = fmt::format("<{}:{:02x}@", is_sips ? "sips" : "sip", settings_.shard);
+  text.append(transport_.advertised(flow));
+  return text.append(is_sips ? "" : kTransport[size_t(flow.protocol)]).append(">");
 }
 
 Result<void> Stack::Core::add_all(Message& message, const ExtraHeaders& headers) const {
@@ -148,7 +150,7 @@ Result<Message> Stack::Core::compose(const DialogPath& path, Method method, uint
   if (!request) return request;
   const auto is_contact = [](const ExtraHeader& header) { return header_id(header.name) == HeaderId::contact; };
   if (is_contact_owed(method) && std::ranges::none_of(headers, is_contact))
-    (void)request->add(HeaderId::contact, contact(flow));
+    (void)request->add(HeaderId::contact, contact(flow, is_sips(request->request_uri())));
   if (!settings_.user_agent.empty()) (void)request->add(HeaderId::user_agent, settings_.user_agent);
   if (auto added = add_all(*request, headers); !added) return pass(added);
   if (!body.content.empty()) request->set_body(body.type, body.content);

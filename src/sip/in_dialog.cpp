@@ -87,7 +87,9 @@ void Stack::Core::on_update(Dialog& dialog, ServerTransaction& transaction) {
     Message response = make_response(request, 200, {}, dialog.local_tag);
     return respond_in_dialog(transaction, std::move(response), {});
   }
-  if (dialog.pending_offer != 0 || dialog.pending_invite != 0)
+  // An offer of the peer's that has no answer yet (RFC 3311 5.2); the INVITE's has one once a reliable response had it.
+  const bool is_invite_open = dialog.incoming && !dialog.incoming->is_offer_settled;
+  if (dialog.pending_offer != 0 || dialog.pending_invite != 0 || is_invite_open)
     return reply(transaction, 500, {{"Retry-After", std::to_string(loop_.random() % 11)}});
   const bool is_ours_pending = (dialog.changes && dialog.changes->transaction != 0) || dialog.owed_ack_cseq != 0;
   const bool is_answer_missing = dialog.awaited_ack && dialog.awaited_ack->has_offer;

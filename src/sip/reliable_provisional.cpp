@@ -17,6 +17,7 @@ void Stack::Core::make_reliable(Dialog& dialog, Message& response, bool has_sdp)
   (void)response.add(HeaderId::rseq, std::to_string(incoming.rseq));
   incoming.is_prack_awaited = true;
   incoming.is_sdp_unacknowledged = has_sdp;
+  incoming.is_offer_settled = incoming.is_offer_settled || has_sdp;
   incoming.wire = response.serialize();
   incoming.interval = settings_.t1;
   incoming.repeat.set(incoming.interval);
@@ -46,7 +47,7 @@ void Stack::Core::on_prack(Dialog& dialog, ServerTransaction& transaction) {
   if (!dialog.incoming && dialog.state == Dialog::State::confirmed && request.body().empty())
     return reply(transaction, 200);
   const bool is_for_us = dialog.incoming && dialog.incoming->is_prack_awaited && rack->method == Method::invite &&
-                         rack->response_number == dialog.incoming->rseq;
+                         rack->response_number == dialog.incoming->rseq && rack->cseq_number == dialog.incoming->cseq;
   if (!is_for_us) return reply(transaction, 481);
   IncomingInvite& incoming = *dialog.incoming;
   incoming.is_prack_awaited = false;

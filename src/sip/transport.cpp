@@ -80,6 +80,7 @@ class Transport::Impl {
   const Port* find_port(uint32_t tag, Protocol protocol, IpAddress::Family family) const;
   const Port* port_of(const Flow& flow) const;
   Result<Flow> connect(Protocol protocol, const Target& target);
+  std::string name_expected(const Target& target, const Port* port);
   Connection& add_connection(Flow flow);
   void forget(Connection& connection, const Error& error);
 
@@ -90,6 +91,7 @@ class Transport::Impl {
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_map<PeerKey, uint64_t, PeerHash> outgoing_;
   std::unordered_map<uint64_t, PeerKey> outgoing_keys_;
+  std::unordered_map<Endpoint, std::string> tls_names_;  // whom certificates had to name, for who connects again
   std::unordered_map<IpAddress, size_t> per_source_;
   uint64_t connection_last_ = 0;
   std::shared_ptr<bool> is_here_ = std::make_shared<bool>(true);  // watched by what was posted to the loop
@@ -132,6 +134,11 @@ Result<void> Transport::Impl::listen_stream(Port& port) {
   if (!listener) return pass(listener);
   port.listener = std::move(*listener);
   port.bound = port.listener->local();
+  port.listener->set_admission([this, &port](const IpAddress& source) {
+    if (is_admitted(port, source)) return true;
+    strangers_.add();
+    return false;
+  });
   return {};
 }
 
@@ -225,11 +232,27 @@ Result<Flow> Transport::Impl::open(const Target& target, size_t message_size) {
   return Flow{.protocol = Protocol::udp, .peer = target.address, .local = port->bound, .listener = port->settings.tag};
 }
 
+/// The name that the peer's certificate must hold. Requests in a dialog, and answers over a connection that is made
+/// again, know an address only: they expect who was expected there before. An address that nobody ever named must stand
+/// in the certificate itself where anybody's authority is trusted; a trust file of our own proves its peers without.
+std::string Transport::Impl::name_expected(const Target& target, const Port* port) {
+  if (!target.server_name.empty()) {
+    if (tls_names_.size() >= limits_.connections_max) tls_names_.clear();
+    return tls_names_[target.address] = target.server_name;
+  }
+  if (const auto known = tls_names_.find(target.address); known != tls_names_.end()) return known->second;
+  const io::TlsSettings* ours = port ? port->settings.tls : nullptr;
+  if (ours && !ours->server_name.empty()) return ours->server_name;
+  return ours && !ours->trust_file.empty() ? std::string() : target.address.address.to_string();
+}
+
 Result<Flow> Transport::Impl::connect(Protocol protocol, const Target& target) {
   const auto family = target.address.address.family();
   const Port* port = find_port(target.listener, protocol, family);
   if (!port) port = find_port(0, protocol, family);
-  PeerKey key{protocol, target.address, target.server_name, port ? port->settings.tag : 0};
+  const bool is_tls = protocol == Protocol::tls;
+  PeerKey key{protocol, target.address, is_tls ? name_expected(target, port) : std::string(),
+              port ? port->settings.tag : 0};
   if (const auto known = outgoing_.find(key); known != outgoing_.end()) return connections_.at(known->second)->flow();
   if (connections_.size() >= limits_.connections_max) {
     overfull_.add();
@@ -239,12 +262,12 @@ Result<Flow> Transport::Impl::connect(Protocol protocol, const Target& target) {
   if (port) flow.listener = port->settings.tag;
   Connection& connection = add_connection(flow);
   const uint64_t id = connection.flow().connection;
-  outgoing_.emplace(key, id);
-  outgoing_keys_.emplace(id, std::move(key));
   io::TlsSettings tls;
   if (port && port->settings.tls) tls = *port->settings.tls;
-  tls.server_name = target.server_name;
-  connection.connect(net_, protocol == Protocol::tls ? &tls : nullptr);
+  tls.server_name = key.server_name;
+  outgoing_.emplace(key, id);
+  outgoing_keys_.emplace(id, std::move(key));
+  connection.connect(net_, is_tls ? &tls : nullptr);
   if (!connections_.contains(id))
     return fail(Error::Kind::unavailable, "cannot connect to {}", target.address.to_string());
   return connection.flow();

@@ -188,6 +188,29 @@ TEST_CASE("calls run over TLS and over IPv6") {
   CHECK(bob.count<event::Ended>() == 1);
 }
 
+TEST_CASE("a call to a sips URI goes by TLS and both ends show sips addresses") {
+  World world;
+  Agent ann(world, "192.0.2.1:5060"), bob(world, "192.0.2.2:5060");
+  const io::TlsSettings tls{.certificate_file = "bob.example", .key_file = "key"};
+  REQUIRE(bob.transport.listen({.protocol = Protocol::tls, .local = at("192.0.2.2:5061"), .tls = &tls, .tag = 3}));
+  REQUIRE(ann.transport.listen({.protocol = Protocol::tls, .local = at("192.0.2.1:5061"), .tls = &tls, .tag = 3}));
+  bob.answer_all();
+  InviteRequest request;
+  request.uri = "sips:bob@192.0.2.2";
+  request.from = "<sips:ann@192.0.2.1>";
+  request.body = sdp();
+  const auto call = ann.stack.invite(std::move(request));
+  REQUIRE(call);
+  world.run(1s);
+  REQUIRE(ann.count<event::Accepted>() == 1);
+  CHECK(bob.last<event::Invited>().flow.protocol == Protocol::tls);
+  CHECK(bob.last<event::Invited>().request.contact()->uri.is_secure());
+  CHECK(ann.last<event::Accepted>().response.contact()->uri.is_secure());
+  ann.stack.end(*call);
+  world.run(1s);
+  CHECK(bob.count<event::Ended>() == 1);
+}
+
 TEST_CASE("the advertised host stands in Via and Contact") {
   World world;
   Agent ann(world, "192.0.2.1:5060");
