@@ -92,6 +92,11 @@ struct Stream {
   Port outer, inner;
   bool has_inner;
   Port& at(Side side) { return side == Side::outer ? outer : inner; }
+  std::vector<Socket> sockets() const {
+    std::vector<Socket> all{outer.rtp_socket, outer.rtcp_socket};
+    if (has_inner) all.insert(all.end(), {inner.rtp_socket, inner.rtcp_socket});
+    return all;
+  }
 };
 
 /// A change of feed under way: both old and new are taken, then only new, then the report is made.

@@ -12,7 +12,9 @@ Engine::Engine(const Start& start, EngineOutput& output, Worker& worker)
       start_(start.now),
       wall_at_start_ns_(std::chrono::duration_cast<std::chrono::nanoseconds>(start.wall.time_since_epoch()).count()),
       random_state_(start.seed),
-      start_hash_(random()) {
+      start_hash_(random()),
+      last_source_(uint64_t{start.index} << 48) {
+  random_state_ += start.index * 0x632be59bd9b4e019u;
   active_.reserve(64);
 }
 Engine::~Engine() = default;
@@ -45,8 +47,7 @@ void Engine::activate(Anchor& anchor) {
 
 void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_inner, io::Instant now) {
   const uint32_t slot = slot_of(id);
-  if (slot >= anchors_.size()) anchors_.resize(slot + 1);
-  if (active_.capacity() < anchors_.size()) active_.reserve(anchors_.size() * 2);
+  make_room(slot);
   auto anchor = std::make_unique<Anchor>();
   anchor->id = id;
   anchor->own_source = next_source();

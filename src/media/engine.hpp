@@ -40,6 +40,7 @@ class Engine {
     io::Instant now;
     io::WallTime wall;
     uint64_t seed = 1;
+    uint16_t index = 0;  ///< Of this engine among those of a node that exchange anchors; the rest is the same for all.
   };
   struct StreamSockets {
     StreamKind kind = StreamKind::audio;
@@ -71,6 +72,16 @@ class Engine {
   void collect(AnchorId id, JobId job, const CollectRequest& request, std::vector<PlayItem> prompt, io::Instant now);
   void stop(AnchorId id, JobId job, io::Instant now);
 
+  /// Anchors between two engines of a node.
+  struct Parcel {
+    std::vector<std::unique_ptr<Anchor>> anchors;
+    std::vector<std::unique_ptr<Recorder>> recorders;
+  };
+  /// Gives anchors away with their players, collectors and recorders; `ids` holds all legs that these work with, and
+  /// all that are or were bridged to each other. Between take_out and take_in their packets wait in the sockets.
+  Parcel take_out(std::span<const AnchorId> ids);
+  void take_in(Parcel parcel);
+
  private:
   struct Arrival;  // one packet on its way through
   struct Chunk;
@@ -81,6 +92,7 @@ class Engine {
   uint64_t next_source() { return ++last_source_; }
   Port make_port();
   void activate(Anchor& anchor);
+  void make_room(uint32_t slot);
 
   // relay.cpp: the packet path.
   void input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
@@ -155,7 +167,7 @@ class Engine {
   int64_t wall_at_start_ns_;
   uint64_t random_state_;
   uint64_t start_hash_;  // keeps slot numbers out of the names in RTCP
-  uint64_t last_source_ = 0;
+  uint64_t last_source_;
   size_t anchor_count_ = 0;
   size_t sweep_ = 0;
   std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot

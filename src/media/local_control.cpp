@@ -53,18 +53,23 @@ NodeSettings within_descriptors(NodeSettings settings) {
 }  // namespace
 
 LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool)
-    : NodeControl(loop, within_descriptors(std::move(settings)), loader),
-      thread_({.now = loop.now(), .wall = loop.wall(), .seed = loop.random()}, pool,
-              [this, &loop, alive = is_alive_](MediaThread::Events events) {
-                loop.post([this, alive, events = std::move(events)]() mutable {
-                  for (auto& [anchor, event] : events)
-                    if (*alive) on_event(anchor, std::move(event));
-                });
-              }) {}
+    : NodeControl(loop, within_descriptors(std::move(settings)), loader), placement_(this->settings().cores) {
+  Engine::Start start{.now = loop.now(), .wall = loop.wall(), .seed = loop.random()};
+  for (; start.index < this->settings().cores; ++start.index) {
+    threads_.push_back(
+        std::make_unique<MediaThread>(start, pool, [this, &loop, alive = is_alive_](MediaThread::Events events) {
+          loop.post([this, alive, events = std::move(events)]() mutable {
+            for (auto& [anchor, event] : events)
+              if (*alive) on_event(anchor, std::move(event));
+          });
+        }));
+  }
+}
 
 LocalControl::~LocalControl() {
   *is_alive_ = false;
   release_all();
+  for (auto& thread : threads_) thread->wake();  // all: one may wait for what another has to hand over
 }
 
 Result<NodeControl::SocketPair> LocalControl::open_sockets(const Endpoint& local, const Inlet& inlet) {
@@ -75,22 +80,30 @@ Result<NodeControl::SocketPair> LocalControl::open_sockets(const Endpoint& local
     ::close(*rtp);
     return pass(rtcp);
   }
-  thread_.watch(*rtp, inlet);
+  MediaThread& thread = thread_of(inlet.anchor);
+  thread.watch(*rtp, inlet);
   Inlet reports = inlet;
   reports.is_rtcp = true;
   reports.is_bursty = false;
-  thread_.watch(*rtcp, reports);
+  thread.watch(*rtcp, reports);
   wake_after_turn();
   return SocketPair{static_cast<Socket>(*rtp), static_cast<Socket>(*rtcp)};
 }
 
-void LocalControl::close_sockets(std::vector<Socket> sockets) {
-  for (Socket socket : sockets) thread_.close(static_cast<int>(socket));
+void LocalControl::close_sockets(AnchorId anchor, std::vector<Socket> sockets) {
+  for (Socket socket : sockets) thread_of(anchor).close(static_cast<int>(socket));
   wake_after_turn();
 }
 
-void LocalControl::command(Command run) {
-  thread_.command(std::move(run));
+void LocalControl::command(AnchorId anchor, Command run) {
+  thread_of(anchor).command(std::move(run));
+  wake_after_turn();
+}
+
+void LocalControl::join(AnchorId first, AnchorId second) {
+  auto move = placement_.join(first, second);
+  if (!move) return;
+  threads_[move->from]->hand_over(std::move(move->anchors), *threads_[move->to]);
   wake_after_turn();
 }
 
@@ -100,7 +113,7 @@ void LocalControl::wake_after_turn() {
   loop().post([this, alive = is_alive_] {
     if (!*alive) return;
     is_wake_posted_ = false;
-    thread_.wake();
+    for (auto& thread : threads_) thread->wake();
   });
 }
 

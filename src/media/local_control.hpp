@@ -5,11 +5,12 @@
 #include "media/clip_loader.hpp"
 #include "media/media_thread.hpp"
 #include "media/node_control.hpp"
+#include "media/placement.hpp"
 
 namespace nearend::media {
 
-/// A media node for real traffic, in the process of its caller: the engine on a thread of its own, sockets by epoll,
-/// files and speech on worker threads. The default of a gateway and of `nearend media`.
+/// A media node for real traffic, in the process of its caller: engines on threads of their own (NodeSettings::cores),
+/// sockets by epoll, files and speech on worker threads. The default of a gateway and of `nearend media`.
 class LocalControl final : public NodeControl {
  public:
   /// `pool` outlives this, and `loader` too. Its events come over `loop`, which outlives all of them.
@@ -18,13 +19,18 @@ class LocalControl final : public NodeControl {
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
-  void close_sockets(std::vector<Socket> sockets) override;
-  void command(Command run) override;
+  void close_sockets(AnchorId anchor, std::vector<Socket> sockets) override;
+  void command(AnchorId anchor, Command run) override;
+  void place(AnchorId anchor, const std::string& call) override { placement_.place(anchor, call); }
+  void join(AnchorId first, AnchorId second) override;
+  void forget(AnchorId anchor) override { placement_.remove(anchor); }
+  MediaThread& thread_of(AnchorId anchor) { return *threads_[placement_.thread_of(anchor)]; }
   void wake_after_turn();
 
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
   bool is_wake_posted_ = false;
-  MediaThread thread_;
+  Placement placement_;
+  std::vector<std::unique_ptr<MediaThread>> threads_;
 };
 
 /// A LocalControl with what it stands on, for roles that run one node: pool, loader and control in the order they must

@@ -42,20 +42,20 @@ Result<NodeControl::SocketPair> LoopControl::open_sockets(const Endpoint& local,
   reports.is_rtcp = true;
   auto rtcp = open_socket({local.address, static_cast<uint16_t>(local.port + 1)}, reports);
   if (!rtcp) {
-    close_sockets({*rtp});
+    close_sockets(inlet.anchor, {*rtp});
     return pass(rtcp);
   }
   return SocketPair{*rtp, *rtcp};
 }
 
-void LoopControl::close_sockets(std::vector<Socket> sockets) {
+void LoopControl::close_sockets(AnchorId, std::vector<Socket> sockets) {
   for (Socket socket : sockets) {
     sockets_[socket].reset();
     free_sockets_.push_back(socket);
   }
 }
 
-void LoopControl::command(Command run) {
+void LoopControl::command(AnchorId, Command run) {
   run(engine_, loop().now());
   if (!engine_.has_work() || tick_timer_.is_running()) return;
   next_tick_ = loop().now() + Engine::tick_length;

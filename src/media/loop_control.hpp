@@ -17,8 +17,8 @@ class LoopControl final : public NodeControl, private EngineOutput {
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
-  void close_sockets(std::vector<Socket> sockets) override;
-  void command(Command run) override;
+  void close_sockets(AnchorId anchor, std::vector<Socket> sockets) override;
+  void command(AnchorId anchor, Command run) override;
   void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override;
   void tell(AnchorId anchor, Event event) override;
 

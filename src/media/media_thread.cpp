@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "telemetry/log.hpp"
@@ -36,9 +37,9 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::func
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       worker_(pool,
               [queue = queue_](Worker::Completion done) {
-                queue->push([done = std::move(done)](Engine&, io::Instant) mutable {
+                queue->push({.run = [done = std::move(done)](Engine&, io::Instant) mutable {
                   if (done) done();
-                });
+                }});
                 queue->wake_up();
               }),
       engine_(start, *this, worker_) {
@@ -58,8 +59,8 @@ MediaThread::~MediaThread() {
   command([this](Engine&, io::Instant) { is_stopping_ = true; });
   wake();
   thread_.join();
-  for (size_t i = 0; i < inlets_.size(); ++i)
-    if (inlets_[i].anchor != AnchorId::none) ::close(static_cast<int>(i));
+  for (size_t i = 0; i < watched_.size(); ++i)
+    if (watched_[i].is_ours) ::close(static_cast<int>(i));
   for (int descriptor : {epoll_, timer_}) ::close(descriptor);
 }
 
@@ -68,21 +69,25 @@ MediaThread::Queue::~Queue() {
   ::close(wake);
 }
 
-void MediaThread::Queue::push(Command run) {
+void MediaThread::Queue::push(Step step) {
   const std::lock_guard lock(mutex);
-  commands.push_back(std::move(run));
+  steps.push_back(std::move(step));
 }
 
 void MediaThread::Queue::wake_up() {
   {
     const std::lock_guard lock(mutex);
-    if (commands.empty() || std::exchange(is_woken, true)) return;
+    if (steps.empty() || std::exchange(is_woken, true)) return;
   }
   ::eventfd_write(wake, 1);
 }
 
+void MediaThread::Queue::wake_for_arrival() {
+  ::eventfd_write(wake, 1);
+}
+
 void MediaThread::command(Command run) {
-  queue_->push(std::move(run));
+  queue_->push({.run = std::move(run)});
 }
 
 void MediaThread::wake() {
@@ -90,18 +95,20 @@ void MediaThread::wake() {
 }
 
 void MediaThread::watch(int socket, const Inlet& inlet) {
-  command([this, socket, inlet](Engine&, io::Instant) {
-    if (static_cast<size_t>(socket) >= inlets_.size()) inlets_.resize(static_cast<size_t>(socket) * 2 + 64);
-    inlets_[static_cast<size_t>(socket)] = inlet;
-    epoll_event wanted{.events = EPOLLIN, .data = {.fd = socket}};
-    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &wanted);
-  });
+  command([this, socket, inlet](Engine&, io::Instant) { add_socket(socket, inlet); });
+}
+
+void MediaThread::add_socket(int socket, const Inlet& inlet) {
+  if (static_cast<size_t>(socket) >= watched_.size()) watched_.resize(static_cast<size_t>(socket) * 2 + 64);
+  watched_[static_cast<size_t>(socket)] = {.inlet = inlet, .is_ours = true};
+  epoll_event wanted{.events = EPOLLIN, .data = {.fd = socket}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &wanted);
 }
 
 void MediaThread::close(int socket) {
   command([this, socket](Engine&, io::Instant) {
     flush();  // last reports of the anchor
-    inlets_[static_cast<size_t>(socket)] = Inlet{};
+    watched_[static_cast<size_t>(socket)] = {};
     ::close(socket);
   });
 }
@@ -121,8 +128,12 @@ void MediaThread::run() {
         read_socket(descriptor);
       flush();
     }
-    if (!events_.empty()) on_events_(std::exchange(events_, {}));
+    deliver_events();
   }
+}
+
+void MediaThread::deliver_events() {
+  if (!events_.empty()) on_events_(std::exchange(events_, {}));
 }
 
 void MediaThread::flush() {
@@ -133,14 +144,50 @@ void MediaThread::flush() {
 void MediaThread::run_commands() {
   eventfd_t unused = 0;
   ::eventfd_read(queue_->wake, &unused);
-  std::vector<Command> commands;
+  std::vector<Step> steps;
   {
     const std::lock_guard lock(queue_->mutex);
-    commands.swap(queue_->commands);
+    steps.swap(queue_->steps);
     queue_->is_woken = false;
   }
-  for (Command& run : commands) run(engine_, now());
+  std::move(steps.begin(), steps.end(), std::back_inserter(steps_));
+  while (!steps_.empty()) {
+    if (const auto& arrival = steps_.front().arrival; arrival && !arrival->is_ready.load(std::memory_order_acquire))
+      break;
+    Step step = std::move(steps_.front());
+    steps_.pop_front();
+    step.run(engine_, now());
+  }
   arm_tick();
+}
+
+void MediaThread::hand_over(std::vector<AnchorId> anchors, MediaThread& to) {
+  const auto transfer = std::make_shared<Transfer>();
+  command([this, transfer, anchors = std::move(anchors), queue = to.queue_](Engine&, io::Instant) {
+    give(*transfer, anchors);
+    transfer->is_ready.store(true, std::memory_order_release);
+    queue->wake_for_arrival();
+  });
+  to.queue_->push({.run = [&to, transfer](Engine&, io::Instant) { to.take(*transfer); }, .arrival = transfer});
+}
+
+void MediaThread::give(Transfer& transfer, std::span<const AnchorId> anchors) {
+  flush();
+  transfer.parcel = engine_.take_out(anchors);
+  for (const auto& anchor : transfer.parcel.anchors) {
+    for (const Stream& stream : anchor->streams) {
+      for (Socket socket : stream.sockets()) {
+        ::epoll_ctl(epoll_, EPOLL_CTL_DEL, static_cast<int>(socket), nullptr);
+        transfer.sockets.emplace_back(static_cast<int>(socket), std::exchange(watched_[socket], Watched{}).inlet);
+      }
+    }
+  }
+  deliver_events();  // before any that the other thread will tell of them
+}
+
+void MediaThread::take(Transfer& transfer) {
+  engine_.take_in(std::move(transfer.parcel));
+  for (const auto& [socket, inlet] : transfer.sockets) add_socket(socket, inlet);
 }
 
 void MediaThread::arm_tick() {
@@ -159,13 +206,14 @@ void MediaThread::run_ticks() {
 }
 
 void MediaThread::read_socket(int socket) {
-  // Nothing here removes anchors, but a closed socket's number may have gone to another by the next turn.
-  const Inlet inlet = inlets_[static_cast<size_t>(socket)];
+  // What came first in this turn may have closed it or handed it to another thread.
+  const Watched watched = watched_[static_cast<size_t>(socket)];
+  if (!watched.is_ours) return;
   const io::Instant arrived = now();
   const auto take = [&](const Endpoint& from, std::span<uint8_t> datagram) {
-    engine_.input(inlet, from, datagram, arrived);
+    engine_.input(watched.inlet, from, datagram, arrived);
   };
-  if (inlet.is_bursty)
+  if (watched.inlet.is_bursty)
     reader_.read_many(socket, take);
   else
     reader_.read_one(socket, take);

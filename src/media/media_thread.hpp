@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,21 +33,44 @@ class MediaThread final : private EngineOutput {
   /// From now on the socket's datagrams come in as `inlet` says. Given before the anchor is added.
   void watch(int socket, const Inlet& inlet);
   void close(int socket);
+  /// Has `to` carry these anchors, with their sockets and all that works on them, from what is commanded next on; what
+  /// was commanded before is carried out here. Until this thread has given them, `to` takes up no other command: its
+  /// commands stay in order. The same thread calls for all threads of a node, so none waits for one that waits for it.
+  void hand_over(std::vector<AnchorId> anchors, MediaThread& to);
 
  private:
+  /// Anchors on their way from one thread to another.
+  struct Transfer {
+    std::atomic<bool> is_ready = false;
+    Engine::Parcel parcel;
+    std::vector<std::pair<int, Inlet>> sockets;
+  };
+  struct Watched {
+    Inlet inlet;
+    bool is_ours = false;
+  };
+  struct Step {
+    Command run;
+    std::shared_ptr<Transfer> arrival;  ///< Must be ready first; shared with the thread that gives it.
+  };
   /// Outlives the thread where workers still hold it, so that what they finish late falls on deaf ears.
   struct Queue {
     Queue();
     ~Queue();
-    void push(Command run);
+    void push(Step step);
     void wake_up();
+    void wake_for_arrival();
     std::mutex mutex;
-    std::vector<Command> commands;  // under mutex
-    bool is_woken = false;          // under mutex
+    std::vector<Step> steps;  // under mutex
+    bool is_woken = false;    // under mutex
     int wake = -1;
   };
   void run();
   void run_commands();
+  void deliver_events();
+  void give(Transfer& transfer, std::span<const AnchorId> anchors);
+  void take(Transfer& transfer);
+  void add_socket(int socket, const Inlet& inlet);
   void read_socket(int socket);
   void run_ticks();
   void arm_tick();
@@ -62,7 +87,8 @@ class MediaThread final : private EngineOutput {
   bool is_stopping_ = false, is_ticking_ = false;
   DatagramReader reader_;
   DatagramWriter writer_;
-  std::vector<Inlet> inlets_;  // by descriptor
+  std::vector<Watched> watched_;  // by descriptor
+  std::deque<Step> steps_;     // taken from the queue; more than a moment only behind an arrival
   Events events_;
   PooledWorker worker_;
   Engine engine_;

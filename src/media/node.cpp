@@ -13,7 +13,7 @@ Result<void> NodeSettings::checked() const {
     return fail(invalid, "bind_outer_v6 {} is no IPv6 address", bind_outer_v6->to_string());
   if (recordings.empty()) return fail(invalid, "recordings is empty; a directory is needed");
   if (anchors_max == 0) return fail(invalid, "anchors_max is 0; at least 1 is needed");
-  if (cores != 1) return fail(invalid, "cores is {}; this version runs one media thread per node", cores);
+  if (cores == 0 || cores > 64) return fail(invalid, "cores {} is not within 1 to 64", cores);
   if (workers == 0 || workers > 64) return fail(invalid, "workers {} is not within 1 to 64", workers);
   if (bind_outer.is_unspecified() && !advertised_outer)
     return fail(invalid, "advertised_outer is needed when bind_outer is {}", bind_outer.to_string());

@@ -70,15 +70,17 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
   held.has_inner = request.has_inner;
   held.lease = request.lease;
   held.lease_until = loop_.now() + request.lease;
+  place(held.info.id, request.call);
   std::vector<Engine::StreamSockets> sockets;
   if (auto opened = open_streams(held, request, sockets); !opened) {
     free_sockets(held);
+    forget(held.info.id);
     free_slots_.push_back(slot);
     telemetry::counter("nearend_media_allocate_failed_total").add();
     return pass(opened);
   }
-  command([id = held.info.id, sockets = std::move(sockets), has_inner = held.has_inner](
-              Engine& engine, io::Instant now) { engine.add(id, sockets, has_inner, now); });
+  command(held.info.id, [id = held.info.id, sockets = std::move(sockets), has_inner = held.has_inner](
+                            Engine& engine, io::Instant now) { engine.add(id, sockets, has_inner, now); });
   if (!held.leg.empty()) by_leg_[held.leg] = held.info.id;
   if (held.lease.count() > 0 && !lease_timer_.is_running()) lease_timer_.start(lease_check, [this] { check_leases(); });
   AnchorInfo info = held.info;
@@ -153,7 +155,7 @@ Result<void> NodeControl::set_remote_now(AnchorId anchor, Side side, Remote remo
   const auto& address = remote.rtp.address;
   if (address.is_multicast() || address == IpAddress::v4(0xffffffff))
     return fail(Error::Kind::refused, "remote {} is a multicast or broadcast address", address.to_string());
-  command([anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {
+  command(anchor, [anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {
     engine.set_remote(anchor, side, remote, now);
   });
   return {};
@@ -175,7 +177,8 @@ Result<void> NodeControl::connect_now(AnchorId anchor, const Path& path) {
   if (!held) return pass(held);
   if (auto checked = check_path(**held, path); !checked) return pass(checked);
   (*held)->armed.reset();
-  command([anchor, path](Engine& engine, io::Instant now) { engine.connect(anchor, path, now); });
+  if (path.kind == Path::Kind::bridge) join(anchor, path.peer);
+  command(anchor, [anchor, path](Engine& engine, io::Instant now) { engine.connect(anchor, path, now); });
   return {};
 }
 
@@ -189,7 +192,8 @@ Task<Result<void>> NodeControl::arm(AnchorId anchor, Path path) {
   auto checked = check_path(**held, path);
   if (!checked) co_return pass(checked);
   (*held)->armed = path;
-  command([anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); });
+  if (path.kind == Path::Kind::bridge) join(anchor, path.peer);
+  command(anchor, [anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); });
   co_return Result<void>{};
 }
 
@@ -203,14 +207,14 @@ void NodeControl::open(AnchorId anchor) {
 
 void NodeControl::watch_silence(AnchorId anchor, milliseconds after) {
   if (auto held = find(anchor))
-    command([anchor, after](Engine& engine, io::Instant now) { engine.watch_silence(anchor, after, now); });
+    command(anchor, [anchor, after](Engine& engine, io::Instant now) { engine.watch_silence(anchor, after, now); });
 }
 
 Task<Result<std::vector<StreamStats>>> NodeControl::stats(AnchorId anchor) {
   auto held = find(anchor);
   if (!held) co_return pass(held);
   io::Reply<std::vector<StreamStats>> reply(loop_);
-  command([anchor, reply, &loop = loop_](Engine& engine, io::Instant) {
+  command(anchor, [anchor, reply, &loop = loop_](Engine& engine, io::Instant) {
     loop.post([reply, figures = engine.stats(anchor)]() mutable { reply.set(std::move(figures)); });
   });
   const io::Instant deadline = loop_.now() + std::chrono::seconds(2);
@@ -253,13 +257,14 @@ void NodeControl::drop(AnchorId anchor) {
   Held held = std::move(found->second);
   held_.erase(found);
   by_leg_.erase(held.leg);
-  command([anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); });
+  command(anchor, [anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); });
   free_slots_.push_back(static_cast<uint32_t>(static_cast<uint64_t>(anchor)));
   free_sockets(held);
+  forget(anchor);
 }
 
 void NodeControl::free_sockets(Held& held) {
-  if (!held.sockets.empty()) close_sockets(std::exchange(held.sockets, {}));
+  if (!held.sockets.empty()) close_sockets(held.info.id, std::exchange(held.sockets, {}));
   for (uint16_t port : held.ports) ports_.give_back(port, loop_.random(), loop_.now());
   held.ports.clear();
 }

@@ -43,9 +43,14 @@ class NodeControl : public Control {
   /// Binds RTP on `local` and RTCP on the port above; packets go to the engine as `inlet` says.
   virtual Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) = 0;
   /// Called after the anchor's removal was commanded (or when allocation fails half way).
-  virtual void close_sockets(std::vector<Socket> sockets) = 0;
-  /// Runs on the engine's thread, in order.
-  virtual void command(Command run) = 0;
+  virtual void close_sockets(AnchorId anchor, std::vector<Socket> sockets) = 0;
+  /// Runs on the thread of the anchor's engine, in order.
+  virtual void command(AnchorId anchor, Command run) = 0;
+  /// For nodes with several engines: an anchor begins, two will work together (they are on one engine from the next
+  /// command on), one has gone.
+  virtual void place(AnchorId /*anchor*/, const std::string& /*call*/) {}
+  virtual void join(AnchorId /*first*/, AnchorId /*second*/) {}
+  virtual void forget(AnchorId /*anchor*/) {}
 
   /// For what the engine tells; loop's thread, never from within a command.
   void on_event(AnchorId anchor, Event event);

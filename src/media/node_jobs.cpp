@@ -47,7 +47,7 @@ void NodeControl::load_missing(AnchorId anchor, JobId job, const std::vector<Sou
 
 Task<void> NodeControl::load_one(AnchorId anchor, JobId job, size_t item, Source source) {
   auto clip = co_await loader_.load(std::move(source));
-  command([anchor, job, item, clip = std::move(clip)](Engine& engine, io::Instant) mutable {
+  command(anchor, [anchor, job, item, clip = std::move(clip)](Engine& engine, io::Instant) mutable {
     engine.supply(anchor, job, item, std::move(clip));
   });
 }
@@ -74,7 +74,8 @@ Result<JobId> NodeControl::play_now(AnchorId anchor, PlayRequest request) {
   if (!items) return pass(items);
   const JobId job = next_job();
   std::vector<PlayItem> kept = *items;
-  command([anchor, job, items = std::move(*items), ends = PlayEnds{request.is_stopped_by_digit, request.is_yielding}](
+  command(anchor,
+          [anchor, job, items = std::move(*items), ends = PlayEnds{request.is_stopped_by_digit, request.is_yielding}](
               Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), ends, now); });
   load_missing(anchor, job, request.sources, kept);
   return job;
@@ -93,10 +94,10 @@ Result<JobId> NodeControl::collect_now(AnchorId anchor, CollectRequest request) 
   const JobId job = next_job();
   std::vector<PlayItem> kept = *items;
   const std::vector<Source> sources = request.prompt.sources;
-  command(
-      [anchor, job, request = std::move(request), items = std::move(*items)](Engine& engine, io::Instant now) mutable {
-        engine.collect(anchor, job, request, std::move(items), now);
-      });
+  command(anchor, [anchor, job, request = std::move(request), items = std::move(*items)](Engine& engine,
+                                                                                         io::Instant now) mutable {
+    engine.collect(anchor, job, request, std::move(items), now);
+  });
   load_missing(anchor, job, sources, kept);
   return job;
 }
@@ -121,8 +122,9 @@ Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
   std::error_code error;
   std::filesystem::create_directories(settings_.recordings, error);
   const JobId job = next_job();
+  for (AnchorId leg : request.legs) join(anchor, leg);
   std::string path = settings_.recordings + "/" + request.path_hint + ".wav";
-  command([job, request = std::move(request), path = std::move(path)](Engine& engine, io::Instant now) {
+  command(anchor, [job, request = std::move(request), path = std::move(path)](Engine& engine, io::Instant now) {
     engine.record(job, request, path, now);
   });
   return job;
@@ -130,7 +132,7 @@ Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
 
 void NodeControl::stop(AnchorId anchor, JobId job) {
   if (auto held = find(anchor))
-    command([anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
+    command(anchor, [anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
 }
 
 }  // namespace nearend::media

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,10 +60,11 @@ class Recorder {
   void note_level(std::span<const int16_t> samples);
   std::vector<int16_t> take(int64_t until);
 
-  /// What the worker tells back; shared with work on its way, which may outlive the recorder.
+  /// What the worker tells back; shared with work on its way, which may outlive the recorder and comes back to the
+  /// media thread that sent it, also when the recorder has gone to another.
   struct Written {
-    uint32_t pending = 0;
-    bool has_failed = false;
+    std::atomic<uint32_t> pending = 0;
+    std::atomic<bool> has_failed = false;
   };
 
   JobId job_;

@@ -1,0 +1,43 @@
+// Anchors that change engines, with all that works on them: how legs of two media threads come together.
+#include <algorithm>
+
+#include "media/engine.hpp"
+
+namespace nearend::media {
+
+Engine::Parcel Engine::take_out(std::span<const AnchorId> ids) {
+  Parcel parcel;
+  for (AnchorId id : ids) {
+    if (!find(id)) continue;
+    parcel.anchors.push_back(std::move(anchors_[slot_of(id)]));
+    --anchor_count_;
+    std::erase(active_, id);
+  }
+  const auto is_leaving = [&](const std::unique_ptr<Recorder>& recorder) {
+    // One that is being closed has no legs any more and ends where its worker answers.
+    return !recorder->is_ending && std::find(ids.begin(), ids.end(), recorder->owner()) != ids.end();
+  };
+  for (auto& recorder : recorders_)
+    if (is_leaving(recorder)) parcel.recorders.push_back(std::move(recorder));
+  std::erase(recorders_, nullptr);
+  return parcel;
+}
+
+void Engine::take_in(Parcel parcel) {
+  for (auto& anchor : parcel.anchors) {
+    const uint32_t slot = slot_of(anchor->id);
+    make_room(slot);
+    anchor->is_active = false;
+    activate(*anchor);
+    ++anchor_count_;
+    anchors_[slot] = std::move(anchor);
+  }
+  for (auto& recorder : parcel.recorders) recorders_.push_back(std::move(recorder));
+}
+
+void Engine::make_room(uint32_t slot) {
+  if (slot >= anchors_.size()) anchors_.resize(slot + 1);
+  if (active_.capacity() < anchors_.size()) active_.reserve(anchors_.size() * 2);
+}
+
+}  // namespace nearend::media
