@@ -97,9 +97,9 @@ Task<http::Response> RestApi::handle(http::ServerRequest request) {
 }
 
 Task<http::Response> RestApi::take_events(http::ServerRequest request) {
-  static telemetry::Counter& taken = telemetry::counter("nearend_call_events", "result=\"new\"");
-  static telemetry::Counter& refused = telemetry::counter("nearend_call_events", "result=\"refused\"");
-  static telemetry::Counter& repeated = telemetry::counter("nearend_call_events", "result=\"repeated\"");
+  static telemetry::Counter& taken = telemetry::counter("nearend_call_events_total", "result=\"new\"");
+  static telemetry::Counter& refused = telemetry::counter("nearend_call_events_total", "result=\"refused\"");
+  static telemetry::Counter& repeated = telemetry::counter("nearend_call_events_total", "result=\"repeated\"");
   const auto signature = http::find_header(request.headers, http::peer_signature_header);
   const bool is_peer =
       !settings_.peer_key.empty() && http::check_peer_signature(settings_.peer_key, signature, request.method,

@@ -73,7 +73,7 @@ std::vector<std::string> Admission::challenges(size_t provider, const sip::Messa
   const Verdict verdict = digest.verify(*answer, password_of(settings_.providers[provider], answer->username),
                                         request.method_name(), request.request_uri(), peer, at);
   if (verdict == Verdict::good) return {};
-  if (verdict == Verdict::bad) telemetry::counter("nearend_gateway_digest_refused").add();
+  if (verdict == Verdict::bad) telemetry::counter("nearend_gateway_digest_refused_total").add();
   return digest.challenges(peer, at, verdict != Verdict::bad);
 }
 

@@ -104,7 +104,7 @@ void Commands::on_advance_orders(Leg& leg, const link::Headers& headers, std::st
   if (!armed) telemetry::warn("arming refused", {{"leg", leg.id}, {"error", armed.error().text}});
 }
 
-bool Commands::bridge_by(Leg& leg, const link::Headers& headers, std::string_view) {
+bool Commands::bridge_by(Leg& leg, const link::Headers& headers) {
   const link::Item* bridge = headers.action("bridge");
   if (bridge == nullptr) return false;
   watch_star(leg, headers);
@@ -133,9 +133,7 @@ void Commands::on_reinvite_accepted(Leg& leg, const sip::event::Accepted& event)
     telemetry::warn("router's answer not understood", {{"leg", leg.id}, {"error", accepted.error().text}});
     return;
   }
-  if (const auto headers = parts_.link_end->read(event.response);
-      headers && bridge_by(leg, *headers, event.body.content))
-    return;
+  if (const auto headers = parts_.link_end->read(event.response); headers && bridge_by(leg, *headers)) return;
   if (leg.joint.state == Joint::State::open) parts_.pairing->part(leg);
   follow_inner(leg);
 }

@@ -19,7 +19,7 @@ class Commands {
   /// `arm` and features that came with a response.
   void on_advance_orders(Leg& leg, const link::Headers& headers, std::string_view sdp);
   /// Joins as a 2xx with `bridge` says; false when it says nothing of the kind.
-  bool bridge_by(Leg& leg, const link::Headers& headers, std::string_view sdp);
+  bool bridge_by(Leg& leg, const link::Headers& headers);
 
   /// Takes the far end of the inner side over to the media node and goes there, or idles when it is inactive.
   void follow_inner(Leg& leg);

@@ -162,7 +162,7 @@ void FileJournal::append(Record record, io::Callback on_durable) {
     is_wake_needed = rest_ == Rest::until_any || (on_durable && rest_ == Rest::until_urgent);
     if (is_wake_needed) rest_ = Rest::none;
     if (waiting_.lines.size() + line.size() > waiting_bytes_max)
-      telemetry::counter("nearend_gateway_journal_lines_lost").add();
+      telemetry::counter("nearend_gateway_journal_lines_lost_total").add();
     else
       waiting_.lines += line;
     if (on_durable) waiting_.on_durable.push_back(std::move(on_durable));
@@ -226,7 +226,7 @@ bool FileJournal::write_out(std::string_view lines) {
     written += static_cast<size_t>(now);
   }
   if (written == lines.size() && ::fdatasync(descriptor_) == 0) return true;
-  telemetry::counter("nearend_gateway_journal_writes_failed").add();
+  telemetry::counter("nearend_gateway_journal_writes_failed_total").add();
   telemetry::error("journal not written", {{"path", path_}, {"error", std::strerror(errno)}});
   if (::ftruncate(descriptor_, before) != 0) telemetry::error("journal not taken back", {{"path", path_}});
   std::this_thread::sleep_for(retry_pause);

@@ -82,9 +82,9 @@ Result<Inbound::Order> Inbound::order_of(const sip::Message& request) const {
 }
 
 void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
-  telemetry::counter("nearend_gateway_invites_in").add();
+  telemetry::counter("nearend_gateway_invites_in_total").add();
   const size_t forged = link::strip_platform_headers(event.request);
-  if (forged != 0) telemetry::counter("nearend_gateway_platform_headers_stripped").add(forged);
+  if (forged != 0) telemetry::counter("nearend_gateway_platform_headers_stripped_total").add(forged);
   const IpAddress source = event.flow.peer.address;
   const auto provider = parts_.admission.provider_of(source);
   if (!provider) {
@@ -177,7 +177,7 @@ Task<void> Inbound::ask_routers(Leg& leg, Order order) {
     outcome = co_await ask_router(leg, router, order);
     if (leg.is_over) co_return;
     if (outcome.is_answered() || !is_router_failure(outcome)) break;
-    telemetry::counter("nearend_gateway_routers_failed").add();
+    telemetry::counter("nearend_gateway_routers_failed_total").add();
     telemetry::warn("router failed", {{"call", leg.call}, {"router", router.name}, {"status", outcome.status}});
   }
   if (outcome.is_answered()) {
@@ -220,7 +220,7 @@ void Inbound::on_router_accepted(Leg& leg, const sip::event::Accepted& event) {
     telemetry::warn("router's answer not understood", {{"leg", leg.id}, {"error", accepted.error().text}});
     return parts_.endings->end(leg, {.status = 502, .text = "the router's answer cannot be read", .by = "gateway"});
   }
-  const bool is_bridged = leg.joint.state == Joint::State::open || parts_.commands->bridge_by(leg, *headers, {});
+  const bool is_bridged = leg.joint.state == Joint::State::open || parts_.commands->bridge_by(leg, *headers);
   if (!is_bridged) parts_.commands->follow_inner(leg);
   parts_.endpoints->answer(leg);
 }

@@ -67,7 +67,7 @@ std::expected<link::Headers, LinkEnd::Refusal> LinkEnd::read(const sip::Message&
   if (!parts_.settings.link_key.empty()) {
     const auto proven = link::verify(parts_.settings.link_key, message, unix_seconds());
     if (!proven) {
-      telemetry::counter("nearend_gateway_link_signatures_refused").add();
+      telemetry::counter("nearend_gateway_link_signatures_refused_total").add();
       return std::unexpected(Refusal{403, proven.error().text});
     }
   }

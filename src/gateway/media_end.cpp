@@ -65,7 +65,7 @@ Task<void> MediaEnd::work() {
     queue_.erase(queue_.begin());
     auto outcome = co_await run(std::move(command));
     if (outcome) continue;
-    telemetry::counter("nearend_gateway_media_commands_failed").add();
+    telemetry::counter("nearend_gateway_media_commands_failed_total").add();
     telemetry::warn("media command failed", {{"error", outcome.error().text}});
   }
   is_working_ = false;

@@ -175,7 +175,7 @@ Task<AttemptOutcome> Outbound::ring(Leg& leg, Order order) {
     const bool has_rung = leg.attempt->has_rung;
     if (has_rung || !is_provider_failure(outcome)) break;
     parts_.providers.failed(provider, retry_after(outcome.response), parts_.now());
-    telemetry::counter("nearend_gateway_providers_failed").add();
+    telemetry::counter("nearend_gateway_providers_failed_total").add();
     telemetry::warn(
         "provider failed",
         {{"call", leg.call}, {"provider", parts_.settings.providers[provider].name}, {"status", outcome.status}});

@@ -76,7 +76,7 @@ Task<bool> Shipper::post(std::string url, std::string body) {
   request.total_timeout = post_timeout;
   auto response = co_await client_.send(std::move(request));
   if (response && response->status >= 200 && response->status < 300) co_return true;
-  telemetry::counter("nearend_gateway_event_posts_failed").add();
+  telemetry::counter("nearend_gateway_event_posts_failed_total").add();
   telemetry::warn(
       "call events not taken",
       {{"url", url}, {"error", response ? fmt::format("status {}", response->status) : response.error().text}});

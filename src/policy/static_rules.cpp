@@ -41,8 +41,9 @@ double Topology::rtt_ms(std::string_view a, std::string_view b) const {
 RouterAnswer static_routers(const Topology& topology, const RouterQuery& query) {
   std::vector<const RouterEntry*> nearest;
   for (const RouterEntry& router : topology.routers) nearest.push_back(&router);
-  std::stable_sort(nearest.begin(), nearest.end(), [&](const RouterEntry* a, const RouterEntry* b) {
-    return topology.rtt_ms(query.region, a->region) < topology.rtt_ms(query.region, b->region);
+  // Equal ones stay in the topology's order.
+  std::ranges::sort(nearest, {}, [&](const RouterEntry* router) {
+    return std::pair(topology.rtt_ms(query.region, router->region), router);
   });
   RouterAnswer answer;
   for (const RouterEntry* router : nearest)
@@ -67,10 +68,13 @@ RouteAnswer static_route(const Topology& topology, const RouteQuery& query) {
     if (!prefix || has(query.exclude, gateway.name)) continue;
     candidates.push_back({&gateway, *prefix, topology.rtt_ms(query.from_region, gateway.region)});
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+  std::ranges::sort(candidates, [&](const Candidate& a, const Candidate& b) {
     if (a.prefix != b.prefix) return a.prefix > b.prefix;
     if (a.rtt_ms != b.rtt_ms) return a.rtt_ms < b.rtt_ms;
-    return a.gateway->name == query.from_gateway && b.gateway->name != query.from_gateway;
+    const bool is_a_own = a.gateway->name == query.from_gateway;
+    const bool is_b_own = b.gateway->name == query.from_gateway;
+    if (is_a_own != is_b_own) return is_a_own;
+    return a.gateway < b.gateway;  // the topology's order
   });
   RouteAnswer answer;
   for (const Candidate& candidate : candidates)

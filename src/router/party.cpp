@@ -141,11 +141,6 @@ Task<void> Party::ask_for_media(std::string sdp) {
   if (anchor_) std::exchange(anchor_, nullptr)->release();
 }
 
-Task<void> Party::to_idle() {
-  if (media_ != Media::router) co_return;
-  co_await release_at_gateway();
-}
-
 Task<void> Party::release_at_gateway() {
   media_ = Media::idle;
   std::shared_ptr<NodeAnchor> anchor = std::exchange(anchor_, nullptr);

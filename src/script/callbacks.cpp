@@ -11,7 +11,7 @@ Callbacks::Callbacks(io::Loop& loop, http::Client& client, Limits limits)
     : loop_(loop), client_(client), limits_(limits), scope_(loop) {}
 
 void Callbacks::send(std::string order, http::FetchRequest request) {
-  static telemetry::Counter& dropped = telemetry::counter("nearend_callbacks_dropped");
+  static telemetry::Counter& dropped = telemetry::counter("nearend_callbacks_dropped_total");
   auto [place, is_new] = queues_.try_emplace(order);
   if (waiting_ >= limits_.waiting_max || place->second.size() >= limits_.waiting_max_per_call) {
     dropped.add();
@@ -25,8 +25,8 @@ void Callbacks::send(std::string order, http::FetchRequest request) {
 }
 
 Task<void> Callbacks::drain(std::string order) {
-  static telemetry::Counter& sent = telemetry::counter("nearend_callbacks", "result=\"sent\"");
-  static telemetry::Counter& failed = telemetry::counter("nearend_callbacks", "result=\"failed\"");
+  static telemetry::Counter& sent = telemetry::counter("nearend_callbacks_total", "result=\"sent\"");
+  static telemetry::Counter& failed = telemetry::counter("nearend_callbacks_total", "result=\"failed\"");
   while (true) {
     auto place = queues_.find(order);
     if (place->second.empty()) {

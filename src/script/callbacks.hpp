@@ -19,7 +19,7 @@ namespace nearend::script {
 class Callbacks {
  public:
   struct Limits {
-    size_t waiting_max = 10000;  ///< In all; more are dropped and counted (nearend_callbacks_dropped).
+    size_t waiting_max = 10000;  ///< In all; more are dropped and counted (nearend_callbacks_dropped_total).
     size_t waiting_max_per_call = 100;
   };
 

@@ -43,8 +43,8 @@ void Worker::work_until_stopped() {
 }
 
 void Worker::do_batch(std::deque<Job> batch) {
-  static telemetry::Counter& commits = telemetry::counter("nearend_store_commits");
-  static telemetry::Counter& failures = telemetry::counter("nearend_store_commit_failures");
+  static telemetry::Counter& commits = telemetry::counter("nearend_store_commits_total");
+  static telemetry::Counter& failures = telemetry::counter("nearend_store_commit_failures_total");
   const bool is_writing = kind_ == Kind::writer;
   Result<void> committed;
   if (is_writing) committed = database_.run("BEGIN IMMEDIATE");

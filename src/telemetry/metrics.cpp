@@ -6,6 +6,8 @@
 #include <memory>
 #include <mutex>
 
+#include "telemetry/log.hpp"
+
 namespace nearend::telemetry {
 namespace {
 
@@ -59,6 +61,9 @@ std::string prometheus_text() {
   std::string text;
   append_metrics(text, registry().counters, "counter");
   append_metrics(text, registry().gauges, "gauge");
+  // The log counts for itself, on its own thread.
+  text += fmt::format("# TYPE nearend_log_lines_dropped_total counter\nnearend_log_lines_dropped_total {}\n",
+                      dropped_log_lines());
   return text;
 }
 
