@@ -84,7 +84,6 @@ class Engine {
 
  private:
   struct Arrival;  // one packet on its way through
-  struct Chunk;
 
   Anchor* find(AnchorId id);
   static uint32_t slot_of(AnchorId id) { return static_cast<uint32_t>(static_cast<uint64_t>(id)); }

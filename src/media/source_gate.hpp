@@ -35,7 +35,6 @@ class SourceGate {
   /// Where RTP goes: the learned source, else the description's. Port 0: nowhere.
   Endpoint rtp_target() const;
   Endpoint rtcp_target() const;
-  bool is_locked() const { return is_locked_; }
   bool is_rtcp_mux() const { return is_mux_; }
   const Endpoint& described() const { return rtp_; }
   /// True once after the pinned SSRC changed.

@@ -15,7 +15,4 @@ int16_t decode_alaw(uint8_t code);
 uint8_t alaw_of_ulaw(uint8_t code);
 uint8_t ulaw_of_alaw(uint8_t code);
 
-inline constexpr uint8_t ulaw_silence = 0xff;
-inline constexpr uint8_t alaw_silence = 0xd5;
-
 }  // namespace nearend::rtp

@@ -50,7 +50,6 @@ void check_attributes(const markup::Element& element, Names known, Names later, 
 void check_no_children(const markup::Element& element, Notes& notes);
 void check_no_text(const markup::Element& element, Notes& notes);
 
-inline constexpr std::string_view dtmf_characters = "0123456789ABCDabcd*#";
 inline constexpr std::string_view dtmf_with_waits = "0123456789ABCDabcd*#wW";
 inline constexpr std::string_view key_characters = "0123456789*#";
 

@@ -36,11 +36,6 @@ Interpreter::Interpreter(io::Loop& loop, http::Client& client, Callbacks& callba
       binding_(std::move(binding)),
       script_{.loop = loop, .control = control, .callbacks = callbacks, .binding = binding_, .settings = settings_} {}
 
-void Interpreter::start_with(Document document) {
-  control_with(std::move(document));
-  is_loaded_ = true;
-}
-
 void Interpreter::control_with(Document document) {
   document_ = std::move(document);
   script_.document = &document_;

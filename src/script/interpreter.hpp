@@ -37,8 +37,6 @@ class Interpreter {
 
   /// Starts in the middle, where the capsule of an adopted call says. Before load() and run().
   void resume_at(Position position) { position_ = std::move(position); }
-  /// Starts with this document instead of fetching one: inline TwiML. Before load() and run().
-  void start_with(Document document);
 
   /// Fetches and checks the first document, so that need() is known before anything is answered. run() does it
   /// otherwise.

@@ -273,9 +273,6 @@ Codec pcmu() {
 Codec pcma() {
   return {"PCMA", 8000, 1, 8, {}};
 }
-Codec g722() {
-  return {"G722", 8000, 1, 9, {}};
-}
 Codec opus(uint8_t payload_type) {
   return {"opus", 48000, 2, payload_type, "useinbandfec=1"};
 }

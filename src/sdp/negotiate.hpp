@@ -23,7 +23,6 @@ struct Codec {
 /// Ready-made ones.
 Codec pcmu();
 Codec pcma();
-Codec g722();
 Codec opus(uint8_t payload_type = 111);
 Codec telephone_event(uint8_t payload_type = 101, uint32_t clock_rate = 8000);
 

@@ -51,9 +51,9 @@ def where(load_before):
     with open("/proc/meminfo") as info:
         gib = int(info.readline().split()[1]) >> 20
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = f"{stamp}, {os.cpu_count()} cores {model}, {gib} GiB, Linux {platform.release()}"
+    text = f"{stamp}, {os.cpu_count()} cores {model}, {gib} GiB, Linux {".".join(platform.release().split(".")[:2])}"
     # What runs beside the measurement makes its figures worse, never better.
-    return text + (f", machine loaded by others (load {load_before:.1f})" if load_before > 0.7 else "")
+    return text + (f", other work beside it (load {load_before:.1f})" if load_before > 0.7 else "")
 
 
 class Table:
