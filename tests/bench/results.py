@@ -51,7 +51,8 @@ def where(load_before):
     with open("/proc/meminfo") as info:
         gib = int(info.readline().split()[1]) >> 20
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    text = f"{stamp}, {os.cpu_count()} cores {model}, {gib} GiB, Linux {".".join(platform.release().split(".")[:2])}"
+    kernel = ".".join(platform.release().split(".")[:2])
+    text = f"{stamp}, {os.cpu_count()} cores {model}, {gib} GiB, Linux {kernel}"
     # What runs beside the measurement makes its figures worse, never better.
     return text + (f", other work beside it (load {load_before:.1f})" if load_before > 0.7 else "")
 
