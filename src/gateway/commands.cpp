@@ -166,6 +166,7 @@ int Commands::on_notice(const sip::Message& message) {
   if (leg == nullptr || leg->is_over || leg->call != headers->context.call_sid) return 481;
   const std::string peer(item.parameter("peer"));
   if (item.name == "answered") return parts_.pairing->on_peer_answered(*leg, peer) ? 200 : 481;
+  if (item.name == "early") return parts_.pairing->on_peer_early(*leg, peer) ? 200 : 481;
   if (item.name == "gone") return parts_.pairing->on_peer_gone_elsewhere(*leg, peer) ? 200 : 481;
   if (item.name != "star") return 501;
   if (leg->joint.peer != peer) return 481;

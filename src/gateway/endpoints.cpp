@@ -39,10 +39,10 @@ void Endpoints::ring(Leg& caller) {
   (void)parts_.outside->progress(caller.dialogs.outer, 180);
 }
 
-void Endpoints::early_media(Leg& caller) {
+void Endpoints::early_media(Leg& caller, const Leg* peer) {
   if (caller.dialogs.is_outer_answered) return;
   if (caller.media.outer.theirs().empty()) return ring(caller);  // a late offer has no early media
-  (void)parts_.outside->progress(caller.dialogs.outer, 183, sdp_body(caller.media.outer.ours()));
+  (void)parts_.outside->progress(caller.dialogs.outer, 183, sdp_body(answer_for(caller, peer)));
 }
 
 void Endpoints::watch(Leg& leg) {

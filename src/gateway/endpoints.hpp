@@ -21,8 +21,9 @@ class Endpoints {
   void apply(Leg& leg);
 
   void ring(Leg& caller);
-  /// 183 with our description: the caller hears what its path gives.
-  void early_media(Leg& caller);
+  /// 183 with our description to a caller that has not been answered: it hears what its path gives. `peer` as for
+  /// answer().
+  void early_media(Leg& caller, const Leg* peer = nullptr);
   /// Answers an inbound leg once its answer event is durable; a second call changes nothing. `peer` is the leg it is to
   /// talk to, if that is here: its codec is taken, so that nothing need be transcoded, and what it refused is refused.
   void answer(Leg& caller, const Leg* peer = nullptr);

@@ -66,7 +66,7 @@ void Forwarding::on_early_media(Leg& callee) {
   Leg* caller = caller_of(callee);
   if (caller == nullptr) return;
   parts_.pairing->join(callee, {.leg = caller->id});
-  parts_.endpoints->early_media(*caller);
+  parts_.endpoints->early_media(*caller, &callee);
 }
 
 void Forwarding::on_answered(Leg& callee) {

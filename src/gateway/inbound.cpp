@@ -205,7 +205,16 @@ void Inbound::on_router_progress(Leg& leg, const sip::event::Progress& event) {
   const auto headers = parts_.link_end->read(event.response);
   if (!headers) return;
   parts_.commands->on_advance_orders(leg, *headers, event.body.content);
+  if (headers->action("early") != nullptr) return hear_early(leg, event.body);
   if (headers->action("ring") != nullptr || event.status == 180) parts_.endpoints->ring(leg);
+}
+
+/// The callee is heard by way of the router's node, and has not answered.
+void Inbound::hear_early(Leg& leg, const sip::Body& body) {
+  const auto heard = leg.media.inner.hear(body.content);
+  if (!heard) return telemetry::warn("early media not understood", {{"leg", leg.id}, {"error", heard.error().text}});
+  parts_.commands->follow_inner(leg);
+  parts_.endpoints->early_media(leg);
 }
 
 void Inbound::on_router_accepted(Leg& leg, const sip::event::Accepted& event) {

@@ -37,6 +37,7 @@ class Inbound {
   Task<void> ask_routers(Leg& leg, Order order);
   Task<AttemptOutcome> ask_router(Leg& leg, const policy::RouterChoice& router, const Order& order);
   Task<void> pick_routers(Leg& leg, io::Reply<policy::RouterAnswer> reply);
+  void hear_early(Leg& leg, const sip::Body& body);
   void give_up(Leg& leg, int status, std::string_view text, std::string_view by);
 
   Parts& parts_;

@@ -38,6 +38,7 @@ struct Joint {
   bool opens_on_answer = false;    ///< Callee's leg: open when its endpoint answers, without asking the router (C5).
   bool has_peer_answered = false;  ///< The peer's answer came before the arming.
   bool is_listening = false;       ///< Caller's leg, armed: already connected to the peer's gateway, which is silent yet.
+  bool is_early = false;           ///< The callee is heard by the caller, though it has not answered.
 };
 
 /// What the router said in advance for this leg, and what it has running.
@@ -58,6 +59,7 @@ struct Orders {
   std::vector<Job> jobs;
   media::JobId ring = media::JobId::none;
   bool is_star_watched = false;
+  bool is_early_wanted = false;  ///< Callee's leg: what its endpoint sends before the answer is for the caller's ears.
   bool is_reanchor_out = false;  ///< We asked the router to take the media back.
   bool is_overtaken = false;     ///< The router commanded something since.
   bool is_star_out = false;      ///< We asked the router to end the other side.

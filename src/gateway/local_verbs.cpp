@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "gateway/endings.hpp"
 #include "gateway/link_end.hpp"
+#include "gateway/outbound.hpp"
 #include "gateway/pairing.hpp"
 #include "link/outcome.hpp"
 #include "telemetry/log.hpp"
@@ -118,7 +119,7 @@ void LocalVerbs::started(Leg& leg, uint32_t number, Orders::Job::Kind kind, cons
 void LocalVerbs::on_ring(Leg& leg, const link::Item& item, const sip::event::Requested& event) {
   stop_ring(leg);
   parts_.link_end->respond(leg, event, 200);
-  if (item.has("off")) return;
+  if (item.has("off") || leg.joint.is_early) return;  // The callee's own ringing is heard.
   std::string tone = fmt::format("ringback/{}", item.has("tone") ? item.parameter("tone") : "us");
   leg.scope.spawn(play_ring(leg, std::move(tone)));
 }
@@ -133,8 +134,8 @@ Task<void> LocalVerbs::play_ring(Leg& leg, std::string tone) {
     telemetry::warn("ring-back not played", {{"leg", leg.id}, {"error", job.error().text}});
     co_return;
   }
-  if (leg.joint.state == Joint::State::open)
-    leg.media.stop(*job);  // answered meanwhile
+  if (leg.joint.state == Joint::State::open || leg.joint.is_early)
+    leg.media.stop(*job);  // answered meanwhile, or its own ringing is heard
   else
     leg.orders.ring = *job;
 }
@@ -224,6 +225,8 @@ void LocalVerbs::on_media_event(Leg& leg, const media::Event& event) {
     return done(leg, ended->job, "record", to_json(link::to_json(*ended)));
   if (const auto* moved = std::get_if<Moved>(&event)) return parts_.ledger.move(leg, *moved);
   if (const auto* silent = std::get_if<Silent>(&event)) return on_silent(leg, silent->since);
+  if (const auto* first = std::get_if<FirstPacket>(&event); first != nullptr && first->side == media::Side::outer)
+    return parts_.outbound->on_first_audio(leg);
   if (const auto* digit = std::get_if<Digit>(&event)) {
     const bool is_caller = leg.is_inbound || leg.parent.empty();
     if (digit->digit == '*' && is_caller && leg.orders.is_star_watched) parts_.pairing->on_star(leg);

@@ -120,6 +120,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
   if (parent != nullptr) leg->events_url = parent->events_url;
   if (headers->feature("hangup-on-star") != nullptr)
     if (Leg* caller = parts_.legs.by_id(leg->parent)) caller->orders.is_star_watched = true;
+  leg->orders.is_early_wanted = headers->action("dial")->has("early");
   leg->attempt = std::make_unique<Attempt>(parts_.loop());
   parts_.ledger.begin(*leg);
   parts_.ledger.start(*leg);
@@ -247,6 +248,14 @@ void Outbound::on_progress(Leg& leg, const sip::event::Progress& event) {
     parts_.forwarding->on_early_media(leg);
   else
     parts_.forwarding->on_ringing(leg);
+}
+
+/// Not at the 183 with a description: many carriers send one and nothing after it, and the caller's ring-back is to
+/// last until there is something to hear.
+void Outbound::on_first_audio(Leg& leg) {
+  if (leg.is_inbound || leg.dialogs.is_outer_answered || !leg.attempt || !leg.orders.is_early_wanted) return;
+  parts_.pairing->on_early_audio(leg);
+  parts_.link_end->progress(leg, 180, {}, {{.name = "early"}});
 }
 
 void Outbound::on_accepted(Leg& leg, const sip::event::Accepted& event) {

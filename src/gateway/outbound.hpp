@@ -34,6 +34,8 @@ class Outbound {
   Task<AttemptOutcome> ring(Leg& leg, Order order);
 
   void on_progress(Leg& leg, const sip::event::Progress& event);
+  /// The endpoint's first packet has come: early media, where it has not answered.
+  void on_first_audio(Leg& leg);
   void on_accepted(Leg& leg, const sip::event::Accepted& event);
   void on_refused(Leg& leg, const sip::event::Refused& event);
   void start_ring_timeout(Leg& leg, std::chrono::seconds timeout);

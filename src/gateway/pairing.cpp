@@ -48,6 +48,7 @@ Result<void> Pairing::arm_caller(Leg& caller, PeerPlace peer, std::string_view s
   if (joint.state == Joint::State::open && joint.peer == peer.leg) return {};
   if (joint.state == Joint::State::armed && joint.peer != peer.leg) disarm(caller);
   const bool has_peer_answered = joint.has_peer_answered && joint.peer == peer.leg;
+  const bool is_early = joint.is_early && joint.peer == peer.leg;
   if (!peer.gateway.empty()) {
     auto answer = caller.media.inner.answer(sdp);
     if (!answer) return pass(answer);
@@ -56,9 +57,11 @@ Result<void> Pairing::arm_caller(Leg& caller, PeerPlace peer, std::string_view s
   joint = {.state = Joint::State::armed,
            .peer = std::move(peer.leg),
            .peer_gateway = std::move(peer.gateway),
-           .is_listening = was_listening};
+           .is_listening = was_listening,
+           .is_early = is_early};
   listen(caller);
   if (has_peer_answered) (void)on_peer_answered(caller, std::string(joint.peer));
+  if (is_early && !has_peer_answered && !joint.peer_gateway.empty()) hear_early(caller, nullptr);
   return {};
 }
 
@@ -76,7 +79,42 @@ void Pairing::listen(Leg& caller) {
 /// An armed joint that will not open.
 void Pairing::disarm(Leg& leg) {
   const Joint joint = std::exchange(leg.joint, {});
-  if (joint.state == Joint::State::armed && joint.is_listening) leg.media.connect({.kind = media::Path::Kind::idle});
+  const bool is_connected = joint.is_early || (joint.state == Joint::State::armed && joint.is_listening);
+  if (is_connected) leg.media.connect({.kind = media::Path::Kind::idle});
+}
+
+void Pairing::on_early_audio(Leg& callee) {
+  Joint& joint = callee.joint;
+  if (joint.is_early || joint.state == Joint::State::open) return;
+  joint.is_early = true;
+  const bool is_armed = joint.state == Joint::State::armed;
+  Leg* caller = is_armed && joint.peer_gateway.empty() ? parts_.legs.by_id(joint.peer) : nullptr;
+  callee.media.connect(caller != nullptr ? bridge_to(*caller) : inner_path());
+  if (caller != nullptr) return hear_early(*caller, &callee);
+  if (is_armed) parts_.link_end->notify(joint.peer_gateway, callee, about("early", joint.peer, callee.id));
+}
+
+bool Pairing::on_peer_early(Leg& caller, std::string_view peer) {
+  Joint& joint = caller.joint;
+  if (joint.state == Joint::State::open) return joint.peer == peer;
+  const bool is_armed = joint.state == Joint::State::armed;
+  if (is_armed && joint.peer != peer) return false;
+  joint.peer = peer;
+  joint.is_early = true;  // Before the arming: it is kept until then.
+  if (is_armed) hear_early(caller, nullptr);
+  return true;
+}
+
+/// The caller's side of early media; `callee` is its leg where that is here.
+void Pairing::hear_early(Leg& caller, const Leg* callee) {
+  if (callee != nullptr) caller.joint.peer = callee->id;
+  caller.joint.is_early = true;
+  parts_.verbs->stop_ring(caller);
+  if (callee == nullptr && !caller.joint.is_listening) {
+    caller.media.set_remotes(media::Side::inner, caller.media.inner.remotes({.is_loopback_allowed = true}));
+    caller.media.connect(inner_path());
+  }
+  parts_.endpoints->early_media(caller, callee);
 }
 
 bool Pairing::on_callee_answered(Leg& callee) {
@@ -169,7 +207,7 @@ void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
   for (Leg* child : parts_.legs.children_of(leg))
     if (child->joint.peer == leg.id)
       parts_.endings->end(*child, {.status = 200, .text = "the caller is gone", .by = "peer"});
-  if (joint.state == Joint::State::none) return;
+  if (joint.state == Joint::State::none && !joint.is_early) return;
   if (!joint.peer_gateway.empty()) {
     link::Item action = about("gone", joint.peer, leg.id);
     action.parameters.emplace_back("reason", reason_header(cause));

@@ -30,6 +30,11 @@ class Pairing {
   bool on_callee_answered(Leg& callee);
   /// Another gateway says that `peer` has answered. False when it means nothing to us.
   bool on_peer_answered(Leg& caller, std::string_view peer);
+  /// The endpoint of a callee's leg sends audio before it has answered: the caller hears it, here or by word to its
+  /// gateway; where the joint is not armed it goes to the inner side, for the router's node.
+  void on_early_audio(Leg& callee);
+  /// Another gateway says that `peer` sends audio already. False when it means nothing to us.
+  bool on_peer_early(Leg& caller, std::string_view peer);
   /// Joins now. Inner remotes of a peer elsewhere have been set by who calls this.
   void join(Leg& leg, PeerPlace peer);
   /// The leg goes elsewhere by command: its joint is forgotten, a peer here falls silent until it is told what next.
@@ -50,6 +55,7 @@ class Pairing {
   void disarm(Leg& leg);
   void connect_here(Leg& leg, Leg& peer);
   void opened(Leg& leg);
+  void hear_early(Leg& caller, const Leg* callee);
   void forwarded_leg_over(Leg& leg, const EndCause& cause);
   void peer_gone(Leg& leg);
   void ask_router_on(Leg& leg);

@@ -39,10 +39,11 @@ std::string caller_address(std::string_view caller_id, std::string_view host) {
   return address.to_string();
 }
 
-link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request) {
+link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted) {
   link::Item dial{"dial",
                   {{"timeout", fmt::format("{}", request.timeout.count())},
                    {"time-limit", fmt::format("{}", request.time_limit.count())}}};
+  if (is_early_wanted) dial.parameters.emplace_back("early", "");
   if (target.kind == call::DialTarget::Kind::sip) dial.parameters.emplace_back("url", target.address);
   if (!target.username.empty()) dial.parameters.emplace_back("username", target.username);
   if (!target.password.empty()) dial.parameters.emplace_back("password", target.password);

@@ -27,6 +27,7 @@ struct Attempt {
   call::Decision decision;
   bool is_unarmed_forced = false;  ///< Its gateway did not take Require: local-bridge.
   bool is_bridged = false;         ///< Its gateway opened the armed bridge by itself when it was answered.
+  bool is_early_wanted = false;    ///< Its audio before the answer is for the caller's ears.
   int sip_code = 0;
   std::string sip_call_id;
   std::optional<io::Instant> answered_at;
@@ -44,6 +45,6 @@ bool is_worth_another_gateway(int status);
 /// Address forms of the profile: Request-URI of the INVITE to a gateway, From, and Action: dial.
 Result<std::string> request_uri(const call::DialTarget& target, std::string_view gateway_uri);
 std::string caller_address(std::string_view caller_id, std::string_view host);
-link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request);
+link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted);
 
 }  // namespace nearend::router

@@ -120,6 +120,14 @@ void Dialing::plan(Attempt& attempt) {
       std::ranges::find(attempt.gateway.features, "direct") != attempt.gateway.features.end();
   attempt.decision = call::plan_step(step);
   context_.note_plan(step, attempt.decision);
+  // One callee's ringing, by a way that is ready, unless the document wants another tone (twiml.md 3.3).
+  const bool has_way = attempt.decision.is_armed || is_at_router(attempt);
+  attempt.is_early_wanted =
+      has_way && request_.ring_tone.empty() && !step.is_answer_screened && !step.are_several_ringing;
+}
+
+bool Dialing::is_at_router(const Attempt& attempt) {
+  return attempt.decision.plan == call::Plan::remote || attempt.decision.plan == call::Plan::split;
 }
 
 Task<void> Dialing::launch(Attempt& attempt) {
@@ -149,7 +157,7 @@ Task<void> Dialing::launch(Attempt& attempt) {
   DialOrder order{.uri = std::move(*uri),
                   .from = caller_address(attempt.facts.from, context_.tools.wire.host),
                   .sdp = std::move(*sdp),
-                  .dial = dial_action(attempt.target, request_),
+                  .dial = dial_action(attempt.target, request_, attempt.is_early_wanted),
                   .answer_timeout = request_.timeout + 2 * ring_grace};
   order.is_bridge_required = attempt.decision.is_armed;
   if (order.is_bridge_required) order.features.push_back(caller.joined_to_this("bridge-on-answer"));
@@ -170,8 +178,7 @@ Task<Result<std::string>> Dialing::offer_for(Attempt& attempt) {
   if (request_.is_hangup_on_star) leg->set_wanted({{"hangup-on-star", {}}});
   attempt.party = std::make_unique<Party>(context_.tools, std::move(leg), context_.note_plan);
   attempt.party->set_observer(watch(attempt.index));
-  const bool is_at_router = attempt.decision.plan == call::Plan::remote || attempt.decision.plan == call::Plan::split;
-  if (!is_at_router) co_return attempt.party->leg().speaker().passed_on(*caller.theirs());
+  if (!is_at_router(attempt)) co_return attempt.party->leg().speaker().passed_on(*caller.theirs());
   auto sdp = co_await attempt.party->prepare_anchor(*caller.theirs());
   co_return sdp;
 }
@@ -190,6 +197,7 @@ void Dialing::on_ringing(Attempt& attempt, LegEvent event) {
     attempt.state = Attempt::State::ringing;
     return;
   }
+  if (std::holds_alternative<leg_event::EarlyMedia>(event)) return on_early_media(attempt);
   if (auto* answered = std::get_if<leg_event::Answered>(&event)) {
     attempt.state = Attempt::State::answered;
     attempt.answered_at = context_.tools.loop().now();
@@ -202,6 +210,24 @@ void Dialing::on_ringing(Attempt& attempt, LegEvent event) {
   if (auto* failed = std::get_if<leg_event::Failed>(&event))
     return fail_attempt(attempt, failed->status, failed->reason);
   if (std::holds_alternative<leg_event::Over>(event)) return fail_attempt(attempt, 503, "the gateway was lost");
+}
+
+/// Armed gateways have joined it among themselves; what is to go by the router is joined here.
+void Dialing::on_early_media(Attempt& attempt) {
+  context_.note_event("early-media", {{"plan", to_string(attempt.decision.plan)}});
+  is_ring_back_started_ = false;  // It has given way to the callee's own ringing; the next one to ring has none yet.
+  if (attempt.is_early_wanted && is_at_router(attempt)) scope_.spawn(join_early(attempt));
+}
+
+Task<void> Dialing::join_early(Attempt& attempt) {
+  auto heard = co_await context_.caller.to_early();
+  if (!heard || attempt.is_over()) co_return;
+  const std::shared_ptr<NodeAnchor> near = context_.caller.shared_anchor();
+  const std::shared_ptr<NodeAnchor> far = attempt.party->shared_anchor();
+  if (!near || !far || !attempt.party->leg().theirs()) co_return;
+  auto faced = co_await far->face(*attempt.party->leg().theirs());
+  if (!faced || attempt.is_over() || winner_ != nullptr) co_return;
+  (void)co_await near->join(*far);
 }
 
 void Dialing::fail_attempt(Attempt& attempt, int status, std::string_view why) {

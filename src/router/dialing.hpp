@@ -69,6 +69,9 @@ class Dialing {
   void fail_attempt(Attempt& attempt, int status, std::string_view why);
   void retire(Attempt& attempt, std::string_view reason, call::Outcome outcome);
   void on_early(Attempt& attempt);
+  void on_early_media(Attempt& attempt);
+  Task<void> join_early(Attempt& attempt);
+  static bool is_at_router(const Attempt& attempt);
   Task<void> arm(Attempt& attempt);
   void start_ring_back();
   void tell(Attempt& attempt, std::string event, std::string status);

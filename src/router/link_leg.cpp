@@ -69,6 +69,13 @@ void LinkLeg::ring() {
   if (!sent) fail_all(503);
 }
 
+void LinkLeg::offer_early(std::string sdp) {
+  if (state_ != State::invited) return;
+  auto extra = headers({{"early", {}}}, sip::Method::invite, sdp);
+  auto sent = wire_.stack.progress(dialog_, 183, {std::string(sdp_type), std::move(sdp)}, std::move(extra));
+  if (!sent) fail_all(503);
+}
+
 void LinkLeg::arm_unanswered(const LinkLeg& peer, std::string sdp) {
   if (state_ != State::invited) return;
   auto extra = headers({peer.joined_to_this("arm")}, sip::Method::invite, sdp);

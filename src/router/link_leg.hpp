@@ -29,8 +29,9 @@ struct GatewayFacts {
 
 /// What happens on a leg, in order.
 namespace leg_event {
-struct Early {};    ///< The gateway's inner side is known (183 with SDP).
-struct Ringing {};  ///< 180
+struct Early {};       ///< The gateway's inner side is known (183 with SDP).
+struct Ringing {};     ///< 180
+struct EarlyMedia {};  ///< The endpoint sends audio, and has not answered.
 struct Answered {
   bool is_bridged = false;  ///< The gateway has opened the armed bridge by itself.
   std::string sip_call_id;  ///< Of the outside dialog.
@@ -65,9 +66,10 @@ struct Continued {
   size_t done = 0;
 };
 }  // namespace leg_event
-using LegEvent = std::variant<leg_event::Early, leg_event::Ringing, leg_event::Answered, leg_event::Failed,
-                              leg_event::Over, leg_event::Silent, leg_event::HangupPeer, leg_event::AnchorOffered,
-                              leg_event::Bridged, leg_event::Continuing, leg_event::Continued>;
+using LegEvent =
+    std::variant<leg_event::Early, leg_event::Ringing, leg_event::EarlyMedia, leg_event::Answered, leg_event::Failed,
+                 leg_event::Over, leg_event::Silent, leg_event::HangupPeer, leg_event::AnchorOffered,
+                 leg_event::Bridged, leg_event::Continuing, leg_event::Continued>;
 
 /// What a gateway's INVITE, or ours to it, is about.
 struct DialOrder {
@@ -129,6 +131,8 @@ class LinkLeg {
 
   // The gateway's INVITE.
   void ring();
+  /// 183: let the endpoint hear the router's node, which `sdp` describes, though it is not answered.
+  void offer_early(std::string sdp);
   /// 183: be ready to bridge to `peer`, and to answer when it answers.
   void arm_unanswered(const LinkLeg& peer, std::string sdp);
   Result<void> answer(std::string sdp, std::vector<link::Item> actions = {});

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "router/link_leg.hpp"
 
@@ -93,6 +95,10 @@ void LinkLeg::on(sip::event::Progress& event) {
     take_description(event.body.content);
     tell(leg_event::Early{});
   }
+  auto actions = link::parse_items(event.response.header("Action"));
+  const bool is_early =
+      actions && std::ranges::any_of(*actions, [](const link::Item& item) { return item.name == "early"; });
+  if (is_early) return tell(leg_event::EarlyMedia{});
   if (event.status == 180) tell(leg_event::Ringing{});
 }
 

@@ -69,6 +69,7 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
     auto moved = co_await to_router();
     if (moved || leg_->is_over()) co_return moved;
   }
+  if (anchor_) std::exchange(anchor_, nullptr)->release();  // Of early media that came to nothing.
   auto answered = leg_->answer(leg_->speaker().idle(*leg_->theirs()));
   co_return answered;
 }
@@ -124,6 +125,23 @@ Task<Result<void>> Party::to_router() {
   else
     scope_.spawn(ask_for_media(std::move(*sdp)));
   co_return Result<void>();
+}
+
+Task<Result<void>> Party::to_early() {
+  if (!leg_->is_answered()) {
+    if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: no description from its gateway", leg_->id());
+    auto held = co_await hold_anchor();
+    if (!held) co_return held;
+    auto sdp = leg_->speaker().node(*leg_->theirs(), anchor_->info());
+    if (!sdp) co_return pass(sdp);
+    if (!leg_->is_answered()) {
+      leg_->offer_early(std::move(*sdp));
+      co_return Result<void>();
+    }
+  }
+  if (anchor_) anchor_->stop_jobs();  // Ring-back of ours.
+  auto moved = co_await to_router();
+  co_return moved;
 }
 
 Task<void> Party::ask_for_media(std::string sdp) {

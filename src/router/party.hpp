@@ -61,6 +61,8 @@ class Party {
   /// for the gateway's reply: the node's packets may travel beside it, which saves the round trip; when the gateway
   /// refuses, the anchor goes and with it what runs there.
   Task<Result<void>> to_router();
+  /// The party hears the router's node: an unanswered one by its 183, any other by to_router().
+  Task<Result<void>> to_early();
   /// Bridges at the gateways (C3): this leg towards `peer`.
   Task<bool> bridge_to(const Party& peer);
   /// The leg has been bridged by arming or by its answer; what the router held for it is let go.

@@ -157,6 +157,26 @@ void callee_gone(Platform& platform) {
   wait_over(platform);
 }
 
+/// A callee who is heard while it rings, as from a carrier's announcement: before the answer, each packet once, and on
+/// into the talk without a gap.
+void early_media(Platform& platform) {
+  Phone &caller = platform.caller(), &callee = platform.callee();
+  platform.call();
+  const auto hears = [&] { return caller.heard_of(callee.party()) >= 3; };
+  if (!platform.wait(hears, 40s, "the caller did not hear the callee's ringing")) return;
+  platform.expect(!callee.is_talking(), "the callee was heard only when it had answered");
+  const auto begin = platform.world.now();
+  if (!platform.wait([&] { return caller.is_talking() && callee.is_talking(); }, 40s, "the two did not come to talk"))
+    return;
+  const Flaws flaws = caller.flaws(callee.party(), begin, platform.world.now());
+  platform.expect(flaws.lost == 0 && flaws.doubled == 0,
+                  fmt::format("of the ringing {} packets were lost, {} came twice", flaws.lost, flaws.doubled));
+  platform.expect(platform.events("answer").size() <= 2, "ringing was billed as an answer");
+  talk(platform);
+  callee.hang_up();
+  wait_over(platform);
+}
+
 /// The router hears of the callee's end long before the caller's gateway does, which asks for the same a moment later.
 void crossing(Platform& platform) {
   constexpr auto next_door = 10ms, far_edges = 300ms, offer_patience = 100ms;
@@ -277,6 +297,26 @@ std::vector<Flow> make_flows() {
   out.back().plan.has_continuations = false;
   out.back().plan.is_callee_far = true;
   out.back().is_media_local = false;
+  struct Early {
+    std::string id, title;
+    std::string_view attributes;
+    bool is_far, is_remote;
+  };
+  for (const Early& one :
+       {Early{"early", "the callee is heard before it answers, in one region", "", false, false},
+        Early{"earlyx", "the same across two edge regions", "", true, false},
+        Early{"earlyb", "the same to a caller whom only its answer answers", " answerOnBridge=\"true\"", true, false},
+        Early{"earlyr", "the same by way of the router", "", false, true},
+        Early{"earlyrb", "the same by way of the router to a caller not answered", " answerOnBridge=\"true\"", true,
+              true}}) {
+    out.push_back(make(one.id, one.title, dial(one.attributes), early_media));
+    Plan& plan = out.back().plan;
+    plan.callee.has_early_media = true;
+    plan.callee.ring = 3s;
+    plan.is_callee_far = one.is_far;
+    if (one.is_remote) plan.features = {"hangup-on-star"};
+    out.back().is_media_local = !one.is_remote;
+  }
   out.push_back(make("busy", "the callee is busy: the document goes on", dial() + kPrompt, busy_then_say));
   out.back().plan.callee.refuses_with = 486;
   out.push_back(make("cancel", "the caller gives up while the callee rings or answers", dial(), caller_gives_up));

@@ -65,6 +65,9 @@ TEST_SUITE("flows") {
   TEST_CASE("crossing: re-INVITEs that cross delay nothing, and no syllable of the prompt is lost") {
     check("crossing");
   }
+  TEST_CASE("early: what the callee sends before it answers is heard, wherever the media goes") {
+    for (const std::string_view id : {"early", "earlyx", "earlyb", "earlyr", "earlyrb"}) check(id);
+  }
   TEST_CASE("busy: a busy callee leaves the caller to the document") {
     check("busy");
   }

@@ -55,6 +55,7 @@ Phone::Phone(Host& host, Options options)
       stack_(host.loop(), transport_, {.user_agent = "phone"}, *this),
       talk_timer_(host.loop()),
       answer_timer_(host.loop()),
+      early_timer_(host.loop()),
       sequence_(static_cast<uint16_t>(host.loop().random())),
       timestamp_(static_cast<uint32_t>(host.loop().random())) {
   (void)transport_.listen({.protocol = sip::Protocol::udp, .local = signalling()});
@@ -114,6 +115,7 @@ void Phone::on_dialog_event(sip::DialogId dialog, sip::DialogEvent event) {
   if (dialog != dialog_) return;
   if (const auto* progress = std::get_if<sip::event::Progress>(&event)) {
     if (progress->status >= 180) state_ = State::ringing;
+    was_early_media_offered_ |= progress->body.is_sdp();
     if (progress->body.is_sdp()) take_remote(progress->body.content);
   } else if (const auto* accepted = std::get_if<sip::event::Accepted>(&event)) {
     take_remote(accepted->body.content);
@@ -150,7 +152,16 @@ void Phone::on_invited(sip::DialogId dialog, const sip::event::Invited& event) {
   reason_.clear();
   take_remote(event.request.body());
   (void)stack_.progress(dialog, 180);
+  if (options_.has_early_media) send_early(dialog);
   answer_timer_.start(options_.ring, [this, dialog] { answer(dialog); });
+}
+
+/// Said again and again, as carriers do (RFC 3261 13.3.1.1), because a 183 may be lost.
+void Phone::send_early(sip::DialogId dialog) {
+  if (dialog != dialog_ || state_ != State::ringing) return;
+  (void)stack_.progress(dialog, 183, description());
+  early_timer_.start(150ms, [this, dialog] { send_early(dialog); });
+  if (!talk_timer_.is_running()) step();
 }
 
 void Phone::answer(sip::DialogId dialog) {
@@ -178,13 +189,14 @@ void Phone::finish(std::string reason, bool is_by_peer) {
   remote_audio_.reset();
   remote_video_.reset();
   talk_timer_.stop();
+  early_timer_.stop();
   answer_timer_.stop();
 }
 
 void Phone::start_talking() {
   state_ = State::talking;
   answered_at_ = host_.loop().now();
-  step();
+  if (!talk_timer_.is_running()) step();
 }
 
 void Phone::step() {

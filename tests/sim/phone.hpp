@@ -43,6 +43,7 @@ class Phone final : public sip::Stack::Listener {
     std::string number;
     bool has_video = false;
     io::Duration ring = 600ms;        ///< As a callee: from the INVITE to the answer.
+    bool has_early_media = false;     ///< As a callee: it is heard while it rings.
     std::optional<int> refuses_with;  ///< As a callee: instead of answering.
   };
   enum class State : uint8_t { idle, calling, ringing, talking, ended };
@@ -63,6 +64,7 @@ class Phone final : public sip::Stack::Listener {
   bool is_ended_by_peer() const { return is_ended_by_peer_; }
   uint32_t calls_answered() const { return calls_answered_; }
   uint32_t calls_offered() const { return calls_offered_; }
+  bool was_early_media_offered() const { return was_early_media_offered_; }  ///< As a caller: by 183.
   uint32_t reinvites() const { return reinvites_; }
   bool was_offered_media() const { return was_offered_media_; }
   io::Instant answered_at() const { return answered_at_; }
@@ -92,6 +94,7 @@ class Phone final : public sip::Stack::Listener {
   void on_invited(sip::DialogId dialog, const sip::event::Invited& event);
   void on_requested(const sip::event::Requested& event);
   void answer(sip::DialogId dialog);
+  void send_early(sip::DialogId dialog);
   void take_remote(std::string_view description);
   void finish(std::string reason, bool is_by_peer);
   sip::Body description() const;
@@ -106,14 +109,14 @@ class Phone final : public sip::Stack::Listener {
   sip::Transport transport_;
   sip::Stack stack_;
   std::unique_ptr<io::UdpSocket> audio_, video_, audio_rtcp_, video_rtcp_;
-  io::Timer talk_timer_, answer_timer_;
+  io::Timer talk_timer_, answer_timer_, early_timer_;
 
   State state_ = State::idle;
   sip::DialogId dialog_ = sip::DialogId::none;
   std::optional<Endpoint> remote_audio_, remote_video_;
   int status_ = 0;
   std::string reason_;
-  bool is_ended_by_peer_ = false, is_silent_ = false, was_offered_media_ = false;
+  bool is_ended_by_peer_ = false, is_silent_ = false, was_offered_media_ = false, was_early_media_offered_ = false;
   uint32_t calls_answered_ = 0, calls_offered_ = 0, reinvites_ = 0, pictures_ = 0;
   io::Instant answered_at_{}, ended_at_{};
 

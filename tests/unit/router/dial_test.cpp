@@ -129,6 +129,23 @@ TEST_CASE("a caller who is to hear the callee's answer is armed by 183 and answe
   CHECK(bench.near.body_of("200").contains("m=audio 30002"));
 }
 
+TEST_CASE(
+    "the callee's own ringing is asked for, but not in place of a tone of the document's or of several callees'") {
+  struct Case {
+    std::string ring_tone;
+    bool are_several, is_screened, is_wanted;
+  };
+  for (const Case& one : {Case{"", false, false, true}, Case{"de", false, false, false}, Case{"", true, false, false},
+                          Case{"", false, true, false}}) {
+    DialBench bench;
+    bench.request.ring_tone = one.ring_tone;
+    if (one.are_several) bench.request.targets.push_back({.address = "+4930"});
+    if (one.is_screened) bench.request.targets.front().send_digits = "1";
+    bench.ring();
+    CHECK(link::read_headers(bench.far.invite)->action("dial")->has("early") == one.is_wanted);
+  }
+}
+
 TEST_CASE("what follows the Dial travels to the caller's gateway and is not said twice") {
   DialBench bench;
   bench.request.continuation = {.kind = call::Continuation::Kind::play,

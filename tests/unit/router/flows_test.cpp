@@ -321,6 +321,69 @@ TEST_CASE("F6: the caller's silence ends both, the callee's only the callee") {
   }
 }
 
+TEST_CASE("what a callee sends before it answers is heard by the caller, in the region and by way of the router") {
+  for (const bool is_remote : {false, true}) {
+    for (const bool is_answer_on_bridge : {false, true}) {
+      CAPTURE(is_remote);
+      CAPTURE(is_answer_on_bridge);
+      Settings settings = Bench::defaults();
+      if (is_remote) settings.plan = call::PlanPreference::trombone;
+      Flow flow(settings);
+      flow.request.is_answer_on_bridge = is_answer_on_bridge;
+      flow.call();
+      REQUIRE(flow.far_callee.count<sip::event::Invited>() == 1);
+      const sip::DialogId at_callee = flow.far_callee.dialog_of<sip::event::Invited>();
+      (void)flow.far_callee.stack.progress(at_callee, 183, sdp_of("192.0.2.3", 5000));
+      flow.world.run(1s);
+      // A description alone is nothing to hear: the caller has ring-back.
+      CHECK(flow.near.media.has("1 play ringback/us") == !is_answer_on_bridge);
+      CHECK_FALSE(flow.near.media.has("1 connect inner"));
+      flow.far.media.tell(media::AnchorId{1}, media::event::FirstPacket{media::Side::outer});
+      flow.world.run(500ms);
+      CHECK(flow.far.media.has("1 connect inner"));
+      CHECK(flow.near.media.has("1 connect inner"));
+      CHECK(flow.media.has("2 connect bridge 1") == is_remote);
+      if (!is_answer_on_bridge) CHECK(flow.near.media.has("1 stop 1"));
+      if (is_answer_on_bridge) {
+        CHECK(flow.caller.count<sip::event::Accepted>() == 0);
+        CHECK(flow.caller.last<sip::event::Progress>().status == 183);
+        CHECK(flow.caller.last<sip::event::Progress>().body.is_sdp());
+      }
+      flow.answer(flow.far_callee);
+      CHECK(flow.caller.count<sip::event::Accepted>() == 1);
+      CHECK(flow.near.events("answer") == 1);
+      flow.hang_up(flow.far_callee);
+      REQUIRE(flow.result);
+      CHECK(flow.result->outcome == call::Outcome::completed);
+      CHECK(flow.result->was_bridged);
+      flow.finish();
+    }
+  }
+}
+
+TEST_CASE("a callee of the same gateway is heard before it answers, and no more when it has refused") {
+  Flow flow;
+  flow.request.targets = {{.address = "+4930123"}};
+  flow.request.is_answer_on_bridge = true;
+  flow.next_text = "Nobody there";
+  flow.call();
+  const sip::DialogId at_callee = flow.near_callee.dialog_of<sip::event::Invited>();
+  (void)flow.near_callee.stack.progress(at_callee, 183, sdp_of("192.0.2.2", 5000, "8 101"));
+  flow.world.run(200ms);
+  flow.near.media.tell(media::AnchorId{2}, media::event::FirstPacket{media::Side::outer});
+  flow.world.run(200ms);
+  CHECK(flow.near.media.has("2 connect bridge 1"));
+  CHECK(flow.caller.last<sip::event::Progress>().body.content.contains("RTP/AVP 8"));
+  (void)flow.near_callee.stack.refuse(at_callee, 486);
+  flow.world.run(500ms);
+  CHECK(flow.near.media.has("1 connect idle"));
+  REQUIRE(flow.result);
+  CHECK(flow.result->outcome == call::Outcome::busy);
+  CHECK(flow.near.media.has("1 play Nobody there"));
+  flow.caller.stack.end(flow.caller_dialog);
+  flow.finish();
+}
+
 TEST_CASE("Reject opens no media on any node of the router, and the caller is refused") {
   Flow flow;
   flow.verbs = [](Call& call) -> Task<void> { (void)co_await call.reject("rejected"); };
