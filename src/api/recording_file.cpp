@@ -9,8 +9,6 @@
 namespace nearend::api {
 namespace {
 
-constexpr off_t size_max = 512L * 1024 * 1024;
-
 /// A descriptor that closes itself.
 class Descriptor {
  public:
@@ -38,8 +36,8 @@ Result<std::string> read_recording(const std::string& directory, std::string_vie
   struct stat facts{};
   if (!file.is_open() || fstat(file.number(), &facts) != 0 || !S_ISREG(facts.st_mode))
     return fail(Error::Kind::not_found, "there is no such recording");
-  if (facts.st_size > size_max)
-    return fail(Error::Kind::unavailable, "the recording is larger than {} bytes", size_max);
+  if (static_cast<uint64_t>(facts.st_size) > recording_size_max)
+    return fail(Error::Kind::unavailable, "the recording is larger than {} bytes", recording_size_max);
   std::string bytes(static_cast<size_t>(facts.st_size), '\0');
   size_t have = 0;
   while (have < bytes.size()) {

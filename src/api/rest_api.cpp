@@ -5,17 +5,20 @@
 
 #include "api/event_intake.hpp"
 #include "api/recording_file.hpp"
+#include "api/recording_intake.hpp"
 #include "api/replies.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
+#include "io/async.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::api {
 namespace {
 
-constexpr std::string_view version_prefix = "/2010-04-01/Accounts/";
+constexpr std::string_view version_prefix = "/2010-04-01/Accounts/", recordings_prefix = "/v1/recordings/";
+constexpr std::chrono::milliseconds arrival_awaited{600'000}, arrival_wait{8'000}, arrival_look{100};
 constexpr size_t page_size_default = 50, page_size_max = 1000, rows_max = 10000;
 
 http::Response not_found() {
@@ -87,6 +90,7 @@ Task<http::Response> RestApi::handle(http::ServerRequest request) {
     auto response = co_await take_events(std::move(request));
     co_return response;
   }
+  if (request.path.starts_with(recordings_prefix) && request.method == "PUT") co_return take_recording_piece(request);
   if (request.method != "GET") co_return error_reply(405, 20004, "Method not allowed");
   if (request.path == "/healthz") co_return json_reply(200, json::object{{"status", "ok"}});
   if (request.path == "/metrics") co_return reply(200, "text/plain; version=0.0.4", telemetry::prometheus_text());
@@ -96,15 +100,37 @@ Task<http::Response> RestApi::handle(http::ServerRequest request) {
   co_return response;
 }
 
+bool RestApi::is_peer(const http::ServerRequest& request) const {
+  const auto signature = http::find_header(request.headers, http::peer_signature_header);
+  return !settings_.peer_key.empty() &&
+         http::check_peer_signature(settings_.peer_key, signature, request.method, request.target, request.body,
+                                    loop_.wall_ms() / 1000);
+}
+
+http::Response RestApi::take_recording_piece(const http::ServerRequest& request) {
+  if (!is_peer(request)) return error_reply(403, 20403, "The Platform-Signature is missing or wrong");
+  const http::Form query = http::parse_form(request.query).value_or(http::Form());
+  const auto number = [&](std::string_view name) -> std::optional<uint64_t> {
+    for (const auto& [key, value] : query)
+      if (key == name) return parse_unsigned(value);
+    return std::nullopt;
+  };
+  const auto offset = number("offset"), size = number("size");
+  if (!offset || !size) return error_reply(400, 20001, "offset and size are numbers");
+  const std::string_view sid = std::string_view(request.path).substr(recordings_prefix.size());
+  const auto taken = take_recording(settings_.recordings, sid, *offset, *size, request.body);
+  if (!taken)
+    return taken.error().kind == Error::Kind::invalid ? error_reply(400, 20001, taken.error().text)
+                                                      : unavailable(taken.error());
+  return json_reply(
+      200, json::object{{"have", taken->have}, {"complete", taken->is_complete}, {"was_there", taken->was_there}});
+}
+
 Task<http::Response> RestApi::take_events(http::ServerRequest request) {
   static telemetry::Counter& taken = telemetry::counter("nearend_call_events_total", "result=\"new\"");
   static telemetry::Counter& refused = telemetry::counter("nearend_call_events_total", "result=\"refused\"");
   static telemetry::Counter& repeated = telemetry::counter("nearend_call_events_total", "result=\"repeated\"");
-  const auto signature = http::find_header(request.headers, http::peer_signature_header);
-  const bool is_peer =
-      !settings_.peer_key.empty() && http::check_peer_signature(settings_.peer_key, signature, request.method,
-                                                                request.target, request.body, loop_.wall_ms() / 1000);
-  if (!is_peer) co_return error_reply(403, 20403, "The Platform-Signature is missing or wrong");
+  if (!is_peer(request)) co_return error_reply(403, 20403, "The Platform-Signature is missing or wrong");
   auto intake = parse_events(request.body);
   if (!intake) co_return error_reply(400, 20001, intake.error().text);
   for (const std::string& reason : intake->refused) telemetry::warn("call-event-refused", {{"reason", reason}});
@@ -197,6 +223,13 @@ Task<http::Response> RestApi::recording(std::string account_sid, std::string fil
   if (!row->has_value()) co_return not_found();
   if (wants_facts) co_return json_reply(200, recording_resource(**row));
   auto bytes = read_recording(settings_.recordings, file);
+  // Its gateway may still be bringing it: who is told of a recording may ask for it at once.
+  const bool is_new = loop_.wall_ms() - (*row)->created_ms - 1000 * (*row)->duration_s < arrival_awaited.count();
+  const io::Instant until = loop_.now() + arrival_wait;
+  while (!bytes && is_new && loop_.now() < until) {
+    co_await io::sleep_for(loop_, arrival_look);
+    bytes = read_recording(settings_.recordings, file);
+  }
   if (!bytes) co_return bytes.error().kind == Error::Kind::not_found ? not_found() : unavailable(bytes.error());
   co_return reply(200, "audio/wav", std::move(*bytes));
 }

@@ -20,6 +20,7 @@ struct Settings {
 /// call events, health and metrics. Belongs to the router's loop and outlives the server that it answers for.
 ///
 ///   POST /v1/call-events                                       JSON array of events, signed (http/peer_signature)
+///   PUT  /v1/recordings/{RE}?offset=&size=                      a piece of a recording's file, signed the same way
 ///   GET  /v1/state, /healthz, /metrics
 ///   GET  /2010-04-01/Accounts/{AC}/Calls.json                  PageSize, Page
 ///   GET  /2010-04-01/Accounts/{AC}/Calls/{CA}.json, .../Events.json
@@ -33,6 +34,8 @@ class RestApi {
 
  private:
   Task<http::Response> take_events(http::ServerRequest request);
+  http::Response take_recording_piece(const http::ServerRequest& request);
+  bool is_peer(const http::ServerRequest& request) const;
   Task<http::Response> account_resource(http::ServerRequest request);
   Task<http::Response> calls(std::string account_sid, std::string query);
   Task<http::Response> call(std::string account_sid, std::string sid);

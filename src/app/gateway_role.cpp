@@ -2,6 +2,7 @@
 #include "app/role_base.hpp"
 #include "gateway/file_journal.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/recording_shipper.hpp"
 #include "gateway/shipper.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -20,11 +21,20 @@ class GatewayRole final : public RoleBase {
     auto journal = gateway::FileJournal::open(world_.loop, file_.gateway.journal_path);
     if (!journal) return pass(journal);
     journal_ = std::move(*journal);
+    const std::string outbox = file_.gateway.journal_path.empty() ? "" : file_.gateway.journal_path + ".recordings";
+    recordings_.emplace(world_.loop, http_, media_.control(),
+                        gateway::RecordingShipper::Settings{
+                            .key = shipping_.key, .fallback_urls = shipping_.fallback_urls, .directory = outbox});
     shipper_.emplace(world_.loop, http_, *journal_, std::move(shipping_));
     gateway_.emplace(file_.gateway, world_.world(), media_.control(), policy_, *journal_);
+    gateway_->set_recording_handler([this](const gateway::RecordingNotice& notice) {
+      if (notice.is_ended) return recordings_->ended(notice.sid);
+      recordings_->began(notice.sid, notice.events_url);
+    });
     auto started = gateway_->start();
     if (!started) return started;
     shipper_->start();
+    recordings_->start();
     if (!file_.http_listen) return {};
     auto server =
         servers_.serve(*file_.http_listen, [this](http::ServerRequest request) { return answer(std::move(request)); });
@@ -44,7 +54,10 @@ class GatewayRole final : public RoleBase {
  protected:
   void drain() override { gateway_->drain(); }
   void stop() override { gateway_->stop(); }
-  bool is_idle() const override { return gateway_->is_idle() && (shipper_->is_idle() || shipper_->is_failing()); }
+  bool is_idle() const override {
+    return gateway_->is_idle() && (shipper_->is_idle() || shipper_->is_failing()) &&
+           (recordings_->is_idle() || recordings_->is_failing());
+  }
 
  private:
   /// Events go to the router that took the call, or to any other that is known.
@@ -74,6 +87,7 @@ class GatewayRole final : public RoleBase {
   MediaParts media_;
   std::unique_ptr<gateway::FileJournal> journal_;
   std::optional<gateway::Shipper> shipper_;
+  std::optional<gateway::RecordingShipper> recordings_;
   std::optional<gateway::Gateway> gateway_;
   std::unique_ptr<http::Server> server_;
 };

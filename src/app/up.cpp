@@ -57,7 +57,7 @@ media::NodeSettings media_of(const std::string& directory, uint16_t port_first) 
   media::NodeSettings media;
   media.port_first = port_first;
   media.port_last = static_cast<uint16_t>(port_first + 1999);
-  media.recordings = directory + "/recordings";
+  media.recordings = fmt::format("{}/recordings-{}", directory, port_first);
   media.may_reach_internal = true;
   return media;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ std::string hash_hex(HashKind kind, std::string_view data);
 std::string hmac_bytes(HashKind kind, std::string_view key, std::string_view data);
 std::string hex(std::string_view bytes);
 std::string base64(std::string_view bytes);
+/// Nothing where `text` is no Base64 with its padding (RFC 4648 4).
+std::optional<std::string> bytes_of_base64(std::string_view text);
 /// True when both are equal; the time taken depends on the lengths only.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 

@@ -17,6 +17,8 @@ struct LegProgress {
   seconds duration{0};    ///< completed
   int sip_code = 0;       ///< completed
   uint32_t sequence = 0;  ///< SequenceNumber, from 0, per child.
+  std::string recording_sid;  ///< completed, where the talk was recorded and something is there
+  milliseconds recording_length{0};
 };
 
 /// What the running of a Dial gives back to whoever knows the customer's application. Both may be empty.

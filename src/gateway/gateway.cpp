@@ -235,6 +235,10 @@ size_t Gateway::legs() const {
   return core_->legs_.size();
 }
 
+void Gateway::set_recording_handler(RecordingHandler handler) {
+  core_->parts_.on_recording = std::move(handler);
+}
+
 std::string Gateway::state_json() const {
   const Core& core = *core_;
   json::array providers;

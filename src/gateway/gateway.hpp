@@ -22,6 +22,8 @@ class Gateway {
   ~Gateway();
   Gateway(const Gateway&) = delete;
 
+  /// Told of each recording that is made here for a router, before it begins and when its file is whole.
+  void set_recording_handler(RecordingHandler handler);
   /// Opens the listeners. Errors name the address.
   Result<void> start();
   /// Takes no new calls (503); those that are there go on.

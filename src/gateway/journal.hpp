@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,14 @@
 #include "store/store.hpp"
 
 namespace nearend::gateway {
+
+/// A recording that this gateway's media node makes for a router.
+struct RecordingNotice {
+  std::string sid;
+  std::string events_url;  ///< Of the router; said at the beginning.
+  bool is_ended = false;
+};
+using RecordingHandler = std::function<void(const RecordingNotice&)>;
 
 /// One line of the journal: a billing event and where it is to be shipped.
 struct Record {

@@ -104,6 +104,8 @@ Task<void> LocalVerbs::start_gather(Leg& leg, uint32_t number, sip::event::Reque
 
 Task<void> LocalVerbs::start_record(Leg& leg, uint32_t number, sip::event::Requested event,
                                     media::RecordRequest request) {
+  // Before there is a file: what a crash cuts short is the router's all the same.
+  if (parts_.on_recording) parts_.on_recording({.sid = request.path_hint, .events_url = leg.events_url});
   auto job = co_await parts_.media.record(leg.media.anchor(), std::move(request));
   started(leg, number, Orders::Job::Kind::record, event, job);
 }
@@ -211,6 +213,7 @@ void LocalVerbs::continued(Leg& leg) {
 
 void LocalVerbs::on_media_event(Leg& leg, const media::Event& event) {
   using namespace media::event;
+  if (const auto* ended = std::get_if<RecordEnded>(&event)) tell_recorded(*ended);
   if (leg.is_over) {
     if (const auto* ended = std::get_if<RecordEnded>(&event)) {
       done(leg, ended->job, "record", to_json(link::to_json(*ended)));
@@ -234,6 +237,15 @@ void LocalVerbs::on_media_event(Leg& leg, const media::Event& event) {
   }
   if (std::get_if<Lost>(&event) != nullptr)
     return parts_.endings->end(leg, {.status = 503, .text = "media node lost", .by = "gateway"});
+}
+
+/// The file's name is the recording's SID.
+void LocalVerbs::tell_recorded(const media::event::RecordEnded& ended) {
+  std::string_view name = ended.file;
+  if (const size_t slash = name.rfind('/'); slash != std::string_view::npos) name.remove_prefix(slash + 1);
+  name = name.substr(0, name.find('.'));
+  if (parts_.on_recording && !name.empty())
+    parts_.on_recording({.sid = std::string(name), .events_url = {}, .is_ended = true});
 }
 
 void LocalVerbs::on_play_ended(Leg& leg, const media::event::PlayEnded& ended) {

@@ -32,6 +32,7 @@ class LocalVerbs {
   Task<void> play_next(Leg& leg);
   void started(Leg& leg, uint32_t number, Orders::Job::Kind kind, const sip::event::Requested& event,
                const Result<media::JobId>& job);
+  void tell_recorded(const media::event::RecordEnded& ended);
   void on_play_ended(Leg& leg, const media::event::PlayEnded& ended);
   void done(Leg& leg, media::JobId job, std::string_view kind, std::string json);
   void on_silent(Leg& leg, std::chrono::milliseconds since);

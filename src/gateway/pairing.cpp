@@ -89,6 +89,7 @@ void Pairing::on_early_audio(Leg& callee) {
   joint.is_early = true;
   const bool is_armed = joint.state == Joint::State::armed;
   Leg* caller = is_armed && joint.peer_gateway.empty() ? parts_.legs.by_id(joint.peer) : nullptr;
+  if (caller != nullptr) parts_.verbs->stop_ring(*caller);  // Before the path opens.
   callee.media.connect(caller != nullptr ? bridge_to(*caller) : inner_path());
   if (caller != nullptr) return hear_early(*caller, &callee);
   if (is_armed) parts_.link_end->notify(joint.peer_gateway, callee, about("early", joint.peer, callee.id));

@@ -43,6 +43,7 @@ struct Parts {
   std::string outside_host;       ///< host:port that we show to endpoints in From.
   std::string link_uri;           ///< How peers reach us.
   bool is_draining = false;
+  RecordingHandler on_recording;  ///< May be empty.
 
   Endpoints* endpoints = nullptr;    ///< Offer, answer and requests of an endpoint.
   LinkEnd* link_end = nullptr;       ///< Messages to routers and gateways.

@@ -170,6 +170,12 @@ struct StreamStats {
   std::optional<double> remote_loss;       ///< Fraction the peer reports.
 };
 
+/// A piece of a recording's file.
+struct RecordingPiece {
+  std::string bytes;
+  uint64_t size = 0;                       ///< Of the whole file.
+};
+
 /// What a node can do and how full it is: its entry in the region's resource catalogue.
 struct NodeState {
   std::vector<std::string> capabilities;   ///< As in AllocateRequest::needs.
@@ -211,6 +217,10 @@ class Control {
   /// Frees ports (quarantined for 2-4 s) and ends the jobs. The last event of an anchor may still follow.
   virtual void release(AnchorId anchor) = 0;
   virtual Task<Result<NodeState>> state() = 0;
+
+  /// What `<recordings>/<name>.wav` holds from `offset` on, 512 KiB at most. Errors: not_found, invalid (no id).
+  virtual Task<Result<RecordingPiece>> read_recording(std::string name, uint64_t offset) = 0;
+  virtual Task<Result<void>> remove_recording(std::string name) = 0;
 };
 
 }  // namespace nearend::media

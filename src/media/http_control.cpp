@@ -1,5 +1,6 @@
 #include "media/http_control.hpp"
 
+#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
 #include "media/control_json.hpp"
@@ -144,6 +145,23 @@ Task<Result<JobId>> HttpControl::collect(AnchorId anchor, CollectRequest request
 void HttpControl::stop(AnchorId anchor, JobId job) {
   tell(anchor, "DELETE", anchor_target(anchor, "jobs/" + id_text(static_cast<uint64_t>(job))), nullptr);
 }
+Task<Result<RecordingPiece>> HttpControl::read_recording(std::string name, uint64_t offset) {
+  std::string target = fmt::format("/v1/media/recordings/{}?offset={}", name, offset);
+  auto answer = co_await send("GET", std::move(target), {}, command_timeout);
+  if (!answer) co_return pass(answer);
+  const json::object* object = answer->if_object();
+  auto bytes = object != nullptr ? bytes_of_base64(json_string_or(*object, "bytes", "")) : std::nullopt;
+  if (!bytes) co_return fail(Error::Kind::malformed, "the media node answered without a recording");
+  co_return RecordingPiece{.bytes = std::move(*bytes),
+                           .size = static_cast<uint64_t>(std::max<int64_t>(json_integer_or(*object, "size", 0), 0))};
+}
+
+Task<Result<void>> HttpControl::remove_recording(std::string name) {
+  auto answer = co_await send("DELETE", "/v1/media/recordings/" + name, {}, command_timeout);
+  if (!answer) co_return pass(answer);
+  co_return Result<void>{};
+}
+
 void HttpControl::prefetch(std::string url) {
   tell(AnchorId::none, "POST", "/v1/media/prefetch", json::object{{"url", url}});
 }

@@ -45,6 +45,8 @@ class HttpControl final : public Control {
   void renew(AnchorId anchor, std::chrono::seconds lease) override;
   void release(AnchorId anchor) override;
   Task<Result<NodeState>> state() override;
+  Task<Result<RecordingPiece>> read_recording(std::string name, uint64_t offset) override;
+  Task<Result<void>> remove_recording(std::string name) override;
 
  private:
   using Answer = Result<json::value>;

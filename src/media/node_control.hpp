@@ -32,6 +32,8 @@ class NodeControl : public Control {
   void renew(AnchorId anchor, std::chrono::seconds lease) override;
   void release(AnchorId anchor) override;
   Task<Result<NodeState>> state() override;
+  Task<Result<RecordingPiece>> read_recording(std::string name, uint64_t offset) override;
+  Task<Result<void>> remove_recording(std::string name) override;
 
  protected:
   using Command = std::move_only_function<void(Engine&, io::Instant)>;

@@ -2,19 +2,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "media/names.hpp"
 #include "media/node_control.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::media {
-namespace {
-
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= 80 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
-  });
-}
-
-}  // namespace
 
 Result<std::vector<PlayItem>> NodeControl::make_items(const std::vector<Source>& sources) {
   std::vector<PlayItem> items;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
 #include "media/control_json.hpp"
@@ -152,6 +153,10 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
         co_await route_anchor(std::move(method), static_cast<media::AnchorId>(*id), std::move(rest), std::move(body));
     co_return answer;
   }
+  if (first == "recordings" && path.size() == 2) {
+    auto answer = co_await recording(std::move(method), std::move(path[1]), std::move(query));
+    co_return answer;
+  }
   if (first == "events" && method == "GET") {
     auto answer = co_await events(std::move(query));
     co_return answer;
@@ -293,6 +298,18 @@ void Server::on_event(media::AnchorId anchor, media::Event event) {
     client.events.pop_front();
   }
   if (auto waiting = std::exchange(client.waiting, std::nullopt)) waiting->set(true);
+}
+
+Task<Server::Answer> Server::recording(std::string method, std::string name, http::Form query) {
+  if (method == "DELETE") {
+    auto removed = co_await control_.remove_recording(std::move(name));
+    co_return done(std::move(removed));
+  }
+  if (method != "GET") co_return fail(Error::Kind::not_found, "{} is nothing to do to a recording", method);
+  const uint64_t offset = parse_unsigned(query_value(query, "offset")).value_or(0);
+  auto piece = co_await control_.read_recording(std::move(name), offset);
+  if (!piece) co_return pass(piece);
+  co_return json::value(json::object{{"size", piece->size}, {"bytes", base64(piece->bytes)}});
 }
 
 Task<Server::Answer> Server::events(http::Form query) {

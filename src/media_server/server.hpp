@@ -61,6 +61,7 @@ class Server {
   Task<Answer> start_job(media::AnchorId anchor, std::string kind, json::value body);
   Task<Answer> allocate(json::value body);
   Task<Answer> events(http::Form query);
+  Task<Answer> recording(std::string method, std::string name, http::Form query);
   Result<void> check(const http::ServerRequest& request) const;
   void on_event(media::AnchorId anchor, media::Event event);
   Client& client(const std::string& name);

@@ -71,6 +71,11 @@ void Dialing::tell(Attempt& attempt, std::string event, std::string status) {
   progress.sip_code = attempt.sip_code;
   if (progress.event == "completed" && attempt.duration)
     progress.duration = std::chrono::round<std::chrono::seconds>(*attempt.duration);
+  if (progress.event == "completed" && &attempt == winner_ && request_.record && recording_ &&
+      recording_->length.count() > 0) {
+    progress.recording_sid = request_.record->path_hint;
+    progress.recording_length = recording_->length;
+  }
   context_.hooks.on_progress(progress);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "script/interpreter.hpp"
+#include "script/recording.hpp"
 
 namespace nearend::router {
 
@@ -29,7 +30,8 @@ Task<void> ScriptHost::run(Call& call) {
     return screen(call, callee, std::move(target));
   };
   script::Settings settings{.public_url = settings_.public_url, .steps_max = settings_.steps_max};
-  settings.on_recording = [&call](const call::CallFacts& facts, const script::RecordingFacts& recording) {
+  script::RecordingFacts recorded;
+  settings.on_recording = [&call, &recorded](const call::CallFacts& facts, const script::RecordingFacts& recording) {
     call.record().write_recording({.sid = recording.sid,
                                    .call_sid = facts.call_sid,
                                    .account_sid = facts.account_sid,
@@ -38,6 +40,7 @@ Task<void> ScriptHost::run(Call& call) {
                                    .created_ms = recording.started_ms,
                                    .duration_s = recording.duration.count(),
                                    .channels = recording.channels});
+    recorded = recording;
   };
   script::Interpreter interpreter(loop_, client_, callbacks_, std::move(settings), call, std::move(binding));
   interpreter.set_document_handler([&call](const script::Document&, const script::MediaNeed& need) {
@@ -51,7 +54,7 @@ Task<void> ScriptHost::run(Call& call) {
                            .verb = adopted->verb,
                            .verb_state = adopted->verb_state});
   (void)co_await interpreter.run();
-  tell_end(call);
+  tell_end(call, recorded);
 }
 
 Task<bool> ScriptHost::screen(const Call& call, call::Control& callee, call::DialTarget target) {
@@ -70,16 +73,22 @@ void ScriptHost::tell(const Call& call, const call::LegProgress& progress) {
                                       .method = progress.target.status_callback_method,
                                       .events = progress.target.status_callback_events,
                                       .auth_token = call.start().account.auth_token};
-  const script::Progress told{.event = progress.event,
-                              .call_status = progress.status,
-                              .sequence = progress.sequence,
-                              .wall_ms = loop_.wall_ms(),
-                              .duration = progress.duration,
-                              .sip_code = progress.sip_code};
+  script::Progress told{.event = progress.event,
+                        .call_status = progress.status,
+                        .sequence = progress.sequence,
+                        .wall_ms = loop_.wall_ms(),
+                        .duration = progress.duration,
+                        .sip_code = progress.sip_code};
+  if (!progress.recording_sid.empty()) {
+    told.recording_sid = progress.recording_sid;
+    told.recording_url =
+        script::recording_url(settings_.public_url, progress.facts.account_sid, progress.recording_sid);
+    told.recording_duration = script::whole_seconds(progress.recording_length);
+  }
   script::tell_progress(callbacks_, target, progress.facts, told);
 }
 
-void ScriptHost::tell_end(const Call& call) {
+void ScriptHost::tell_end(const Call& call, const script::RecordingFacts& recorded) {
   const store::Number& number = call.start().number;
   const script::ProgressTarget target{.url = number.status_callback,
                                       .method = number.status_callback_method,
@@ -88,7 +97,10 @@ void ScriptHost::tell_end(const Call& call) {
   const script::Progress told{.event = "completed",
                               .call_status = call.is_over() ? call.status() : "completed",
                               .wall_ms = loop_.wall_ms(),
-                              .duration = call.record().duration()};
+                              .duration = call.record().duration(),
+                              .recording_sid = recorded.sid,
+                              .recording_url = recorded.url,
+                              .recording_duration = recorded.duration};
   script::tell_progress(callbacks_, target, call.facts(), told);
 }
 

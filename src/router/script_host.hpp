@@ -31,7 +31,7 @@ class ScriptHost {
  private:
   Task<bool> screen(const Call& call, call::Control& callee, call::DialTarget target);
   void tell(const Call& call, const call::LegProgress& progress);
-  void tell_end(const Call& call);
+  void tell_end(const Call& call, const script::RecordingFacts& recorded);
 
   io::Loop& loop_;
   const Settings& settings_;

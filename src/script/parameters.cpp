@@ -50,6 +50,10 @@ http::Form progress_parameters(const call::CallFacts& facts, const Progress& pro
   return form;
 }
 
+std::string recording_url(std::string_view public_url, std::string_view account_sid, std::string_view recording_sid) {
+  return fmt::format("{}/2010-04-01/Accounts/{}/Recordings/{}", public_url, account_sid, recording_sid);
+}
+
 http::Form recording_parameters(const call::CallFacts& facts, const RecordingFacts& recording) {
   return {{"AccountSid", facts.account_sid},
           {"CallSid", facts.call_sid},

@@ -36,6 +36,8 @@ struct RecordingFacts {
   uint32_t channels = 1;
   int64_t started_ms = 0;
 };
+/// Where the REST API at `public_url` shows a recording.
+std::string recording_url(std::string_view public_url, std::string_view account_sid, std::string_view recording_sid);
 http::Form recording_parameters(const call::CallFacts& facts, const RecordingFacts& recording);
 
 }  // namespace nearend::script

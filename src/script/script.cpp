@@ -32,8 +32,7 @@ std::string Script::new_recording_sid() {
 }
 
 std::string Script::recording_url(std::string_view recording_sid) const {
-  return fmt::format("{}/2010-04-01/Accounts/{}/Recordings/{}", settings.public_url, control.facts().account_sid,
-                     recording_sid);
+  return script::recording_url(settings.public_url, control.facts().account_sid, recording_sid);
 }
 
 std::string Script::idempotency_token() const {

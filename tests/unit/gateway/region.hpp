@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -92,6 +93,16 @@ class FakeMedia final : public media::Control {
     --anchors_held;
   }
   Task<Result<media::NodeState>> state() override { co_return media::NodeState{}; }
+  Task<Result<media::RecordingPiece>> read_recording(std::string name, uint64_t offset) override {
+    const auto found = recordings.find(name);
+    if (found == recordings.end()) co_return fail(Error::Kind::not_found, "no such recording");
+    const size_t from = std::min<size_t>(offset, found->second.size());
+    co_return media::RecordingPiece{.bytes = found->second.substr(from, piece_max), .size = found->second.size()};
+  }
+  Task<Result<void>> remove_recording(std::string name) override {
+    if (recordings.erase(name) == 0) co_return fail(Error::Kind::not_found, "no such recording");
+    co_return Result<void>{};
+  }
 
   bool has(std::string_view line) const { return std::ranges::find(lines, line) != lines.end(); }
   size_t count(std::string_view line) const { return static_cast<size_t>(std::ranges::count(lines, line)); }
@@ -101,6 +112,8 @@ class FakeMedia final : public media::Control {
   uint64_t anchors_made = 0, jobs_made = 0;
   int64_t anchors_held = 0;
   bool is_full = false;
+  std::map<std::string, std::string> recordings;  ///< Files by name.
+  size_t piece_max = 1000;
 
  private:
   template <class... Args>

@@ -450,6 +450,25 @@ TEST_CASE("verbs run in the region as jobs, and what the region has not is refus
   CHECK(world.was_told("done;job=8;kind=gather"));
 }
 
+TEST_CASE("what is recorded for a router is told to whoever brings it there, before it begins and when it is whole") {
+  Routed world;
+  std::vector<RecordingNotice> notices;
+  world.region.gateway->set_recording_handler([&](const RecordingNotice& notice) { notices.push_back(notice); });
+  world.call();
+  world.answer();
+  world.info(world.link1, "record;job=1", R"({"name":"RE1"})");
+  REQUIRE(notices.size() == 1);
+  CHECK(notices[0].sid == "RE1");
+  CHECK(notices[0].events_url == "http://198.51.100.9/v1/call-events");
+  CHECK_FALSE(notices[0].is_ended);
+  world.region.media.tell(media::AnchorId{1},
+                          media::event::RecordEnded{.job = media::JobId{1}, .file = "/var/recordings/RE1.wav"});
+  world.world.run(100ms);
+  REQUIRE(notices.size() == 2);
+  CHECK(notices[1].sid == "RE1");
+  CHECK(notices[1].is_ended);
+}
+
 TEST_CASE("a recording of a leg that ends is told to the router before the BYE") {
   Routed world;
   world.call();

@@ -1,4 +1,8 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "http/beast_server.hpp"
 #include "http/curl_client.hpp"
@@ -56,7 +60,8 @@ struct NoDns final : io::Dns {
 
 /// A node behind its API, and a client of it.
 struct FarNode {
-  World world;
+  World world{NodeSettings{
+      .recordings = (std::filesystem::temp_directory_path() / fmt::format("nearend-far-{}", ::getpid())).string()}};
   Wire wire{world.loop};
   NoDns dns;
   io::World outside{world.loop, world.net, dns};
@@ -229,6 +234,29 @@ TEST_CASE("what is not the API's is answered with a status and words") {
   CHECK(ask("PUT", "/v1/media/anchors/12/remotes/outer", R"({"rtp":"224.0.0.1"})") == 400);
   CHECK(ask("POST", "/v1/media/anchors/12/play", R"({"sources":[{"kind":"file","value":"/etc/passwd"}]})") == 403);
   CHECK(ask("PATCH", "/v1/media/state", "") == 404);
+}
+
+TEST_CASE("a recording is read piece by piece and removed over the API") {
+  FarNode far;
+  World& world = far.world;
+  const std::string directory = world.settings.recordings;
+  std::filesystem::create_directories(directory);
+  const std::string file = directory + "/RE7.wav";
+  const std::string whole(700'000, '\x8f');
+  std::ofstream(file) << whole;
+  const auto first = world.wait(far.control->read_recording("RE7", 0));
+  REQUIRE(first);
+  const auto second = world.wait(far.control->read_recording("RE7", first->bytes.size()));
+  REQUIRE(second);
+  CHECK(first->size == whole.size());
+  CHECK(first->bytes + second->bytes == whole);
+  CHECK_FALSE(world.wait(far.control->read_recording("..", 0)));
+  CHECK(world.wait(far.control->remove_recording("RE7")));
+  const auto again = world.wait(far.control->remove_recording("RE7"));
+  REQUIRE_FALSE(again);
+  CHECK(again.error().kind == Error::Kind::not_found);
+  CHECK_FALSE(std::filesystem::exists(file));
+  std::filesystem::remove_all(directory);
 }
 
 TEST_CASE("JSON of the API reads back as it was written") {

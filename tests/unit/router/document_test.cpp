@@ -77,6 +77,37 @@ TEST_CASE("a document dials, its action is told how it came out, and what it ans
   CHECK(bench.is_clean());
 }
 
+TEST_CASE("a recorded talk is told with its recording: to the action, to the callee's callback and at the call's end") {
+  Settings settings = Bench::defaults();
+  settings.public_url = "http://api.example";
+  settings.numbers.front().status_callback = "http://app.example/ended";
+  DocumentBench bench(settings);
+  bench.documents["/voice"] =
+      "<Response><Dial record=\"true\" action=\"/after\"><Number statusCallback=\"http://app.example/progress\">"
+      "+353123</Number></Dial></Response>";
+  bench.near.call();
+  bench.world.run(100ms);
+  bench.far.progress(183, true);
+  bench.far.progress(180, false);
+  bench.world.run(100ms);
+  bench.far.answer("bridged;at=0;sip-call-id=\"out-1\"");
+  bench.near.say(bench.near.caller, fmt::format("bridged;peer={}", bench.far.callee_context.leg));
+  bench.world.run(5s);
+  REQUIRE(bench.near.heard("INFO record;job=1"));
+  bench.far.bye(bench.far.callee, "ended;duration-ms=5300");
+  bench.near.say(bench.near.caller, "done;job=1;kind=record", R"({"reason":"hangup","length_ms":5100})");
+  bench.world.run(200ms);
+  const std::string url = bench.parameter("/after", "RecordingUrl");
+  CHECK(url.starts_with("http://api.example/2010-04-01/Accounts/AC1/Recordings/RE"));
+  CHECK(bench.parameter("/progress", "RecordingUrl") == url);
+  CHECK(url.ends_with(bench.parameter("/progress", "RecordingSid")));
+  CHECK(bench.parameter("/progress", "RecordingDuration") == "6");
+  bench.world.run(2s);
+  CHECK(bench.parameter("/ended", "CallStatus") == "completed");
+  CHECK(bench.parameter("/ended", "RecordingUrl") == url);
+  CHECK(bench.parameter("/ended", "RecordingDuration") == "6");
+}
+
 TEST_CASE("the callee is called a trip, the document's time and a trip after the call came") {
   DocumentBench bench;
   bench.documents["/voice"] = "<Response><Dial>+353123</Dial></Response>";
