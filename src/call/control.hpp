@@ -33,8 +33,9 @@ struct CallFacts {
 struct DialTarget {
   enum class Kind { number, sip };
   Kind kind = Kind::number;
-  std::string address;                             ///< E.164 number, or a SIP URI.
-  std::string username, password;                  ///< For SIP digest.
+  std::string address;                                       ///< E.164 number, or a SIP URI.
+  std::string username, password;                            ///< For SIP digest.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< Of the INVITE to a SIP address.
   std::string send_digits;                         ///< Played to the callee once it answered, before the bridge.
   std::string screen_url, screen_method = "POST";  ///< Whisper document run on the callee before the bridge.
   std::string status_callback, status_callback_method = "POST";
@@ -70,6 +71,7 @@ struct DialResult {
   bool was_bridged = false;
   int sip_code = 0;
   std::string sip_call_id;
+  std::vector<std::pair<std::string, std::string>> sip_headers;  ///< X-… of the answer.
   std::optional<media::event::RecordEnded> recording;
   std::string recording_sid;
   bool is_caller_gone = false;   ///< The caller hung up: the document is over.

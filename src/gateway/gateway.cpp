@@ -106,6 +106,7 @@ class Gateway::Core {
     parts_.verbs = &verbs_;
     parts_.endings = &endings_;
     media.set_event_handler([this](media::AnchorId anchor, media::Event event) {
+      if (const auto* ended = std::get_if<media::event::RecordEnded>(&event)) verbs_.tell_recorded(*ended);
       Leg* leg = legs_.by_anchor(anchor);
       if (leg != nullptr) verbs_.on_media_event(*leg, event);
     });

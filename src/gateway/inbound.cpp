@@ -1,6 +1,8 @@
 #include "gateway/inbound.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "base/text.hpp"
 #include "gateway/commands.hpp"
@@ -30,12 +32,18 @@ bool is_router_failure(const AttemptOutcome& outcome) {
 
 }  // namespace
 
-sip::ExtraHeaders headers_to_pass_on(const sip::Message& request) {
+sip::ExtraHeaders headers_to_pass_on(const sip::Message& request, bool is_from_router) {
+  // What says who calls is believed of a router, which takes it from a customer's document, and not of a carrier.
+  static constexpr std::array<std::string_view, 4> names{"User-to-User", "Remote-Party-ID", "P-Preferred-Identity",
+                                                         "P-Called-Party-ID"};
+  const std::span<const std::string_view> passed_names(names.data(), is_from_router ? names.size() : 1);
   sip::ExtraHeaders passed;
   for (size_t i = 0; i < request.field_count() && passed.size() < passed_on_max; ++i) {
     const auto field = request.field(i);
     const bool is_extension = field.name.size() > 2 && equal_ignoring_case(field.name.substr(0, 2), "X-");
-    if (is_extension || field.id == sip::HeaderId::diversion || equal_ignoring_case(field.name, "User-to-User"))
+    const bool is_known =
+        std::ranges::any_of(passed_names, [&](std::string_view name) { return equal_ignoring_case(field.name, name); });
+    if (is_extension || field.id == sip::HeaderId::diversion || is_known)
       passed.push_back({std::string(field.name), std::string(field.value)});
   }
   return passed;

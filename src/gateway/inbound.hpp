@@ -45,6 +45,6 @@ class Inbound {
 
 /// Header fields of an INVITE that travel across us: X-… and the like; all others stay on their side (topology hiding,
 /// S32).
-sip::ExtraHeaders headers_to_pass_on(const sip::Message& request);
+sip::ExtraHeaders headers_to_pass_on(const sip::Message& request, bool is_from_router = false);
 
 }  // namespace nearend::gateway

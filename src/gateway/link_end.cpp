@@ -104,9 +104,10 @@ void LinkEnd::progress(Leg& leg, int status, std::string sdp, Items actions) {
   (void)parts_.link->progress(leg.dialogs.link, status, sdp_body(std::move(sdp)), std::move(headers));
 }
 
-void LinkEnd::accept(Leg& leg, std::string sdp, Items actions) {
+void LinkEnd::accept(Leg& leg, std::string sdp, Items actions, sip::ExtraHeaders passed_on) {
   if (leg.dialogs.link == sip::DialogId::none) return;
   auto headers = dress(leg, std::move(actions), sip::Method::invite, sdp, true);
+  for (sip::ExtraHeader& header : passed_on) headers.push_back(std::move(header));
   leg.dialogs.is_link_answered = true;
   (void)parts_.link->accept(leg.dialogs.link, sdp_body(std::move(sdp)), std::move(headers));
 }

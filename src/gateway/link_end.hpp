@@ -27,7 +27,7 @@ class LinkEnd {
   Result<void> invite(Leg& leg, const std::string& router_uri, std::string_view called, std::string_view from,
                       std::string offer, sip::ExtraHeaders passed_on);
   void progress(Leg& leg, int status, std::string sdp, Items actions = {});
-  void accept(Leg& leg, std::string sdp, Items actions);
+  void accept(Leg& leg, std::string sdp, Items actions, sip::ExtraHeaders passed_on = {});
   void refuse(Leg& leg, int status, std::string_view reason);
   /// Gives the cookie of the request, 0 when it could not be sent.
   uint64_t info(Leg& leg, link::Item action, std::string json = {});

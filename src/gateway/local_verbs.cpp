@@ -106,7 +106,9 @@ Task<void> LocalVerbs::start_record(Leg& leg, uint32_t number, sip::event::Reque
                                     media::RecordRequest request) {
   // Before there is a file: what a crash cuts short is the router's all the same.
   if (parts_.on_recording) parts_.on_recording({.sid = request.path_hint, .events_url = leg.events_url});
+  const std::string sid = request.path_hint;
   auto job = co_await parts_.media.record(leg.media.anchor(), std::move(request));
+  if (!job && parts_.on_recording) parts_.on_recording({.sid = sid, .events_url = {}, .is_ended = true});
   started(leg, number, Orders::Job::Kind::record, event, job);
 }
 
@@ -213,7 +215,6 @@ void LocalVerbs::continued(Leg& leg) {
 
 void LocalVerbs::on_media_event(Leg& leg, const media::Event& event) {
   using namespace media::event;
-  if (const auto* ended = std::get_if<RecordEnded>(&event)) tell_recorded(*ended);
   if (leg.is_over) {
     if (const auto* ended = std::get_if<RecordEnded>(&event)) {
       done(leg, ended->job, "record", to_json(link::to_json(*ended)));

@@ -21,6 +21,8 @@ class LocalVerbs {
 
   /// What the media node says about the leg's anchor.
   void on_media_event(Leg& leg, const media::Event& event);
+  /// A recording's file is whole; its leg may be gone by then.
+  void tell_recorded(const media::event::RecordEnded& ended);
   /// The router did not answer something that we told it.
   void on_unheard(Leg& leg);
 
@@ -32,7 +34,6 @@ class LocalVerbs {
   Task<void> play_next(Leg& leg);
   void started(Leg& leg, uint32_t number, Orders::Job::Kind kind, const sip::event::Requested& event,
                const Result<media::JobId>& job);
-  void tell_recorded(const media::event::RecordEnded& ended);
   void on_play_ended(Leg& leg, const media::event::PlayEnded& ended);
   void done(Leg& leg, media::JobId job, std::string_view kind, std::string json);
   void on_silent(Leg& leg, std::chrono::milliseconds since);

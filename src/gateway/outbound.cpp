@@ -87,7 +87,7 @@ std::expected<Outbound::Dial, Outbound::Refusal> Outbound::dial_of(const link::H
   shown.display = from->display;
   shown.uri = sip::make_sip_uri(from->uri.user, parts_.settings.name);
   order.from_header = shown.to_string();
-  order.passed_on = headers_to_pass_on(request);
+  order.passed_on = headers_to_pass_on(request, true);
   order.model = dial.offer;
   order.timeout = seconds_of(*action, "timeout", timeout_default_s);
   order.time_limit = seconds_of(*action, "time-limit", time_limit_default_s);
@@ -276,22 +276,23 @@ void Outbound::on_accepted(Leg& leg, const sip::event::Accepted& event) {
   leg.attempt.reset();
   start_time_limit(leg, time_limit);
   if (leg.is_forwarded) return parts_.forwarding->on_answered(leg);
-  answered(leg);
+  answered(leg, headers_to_pass_on(event.response));
 }
 
 /// Media first, then the books, then the router.
-void Outbound::answered(Leg& leg) {
+void Outbound::answered(Leg& leg, sip::ExtraHeaders passed_on) {
   const bool is_bridged = parts_.pairing->on_callee_answered(leg);
   leg.media.watch_silence(parts_.settings.rtp_timeout);
-  parts_.ledger.answer(leg, [this, id = leg.id, is_bridged, at = parts_.loop().wall_ms()] {
-    Leg* leg = parts_.legs.by_id(id);
-    if (leg == nullptr) return;
-    link::Item action{.name = is_bridged ? "bridged" : "answered"};
-    action.parameters.emplace_back("at", fmt::format("{}", at));
-    if (const auto facts = parts_.outside->facts(leg->dialogs.outer))
-      action.parameters.emplace_back("sip-call-id", facts->call_id);
-    parts_.link_end->accept(*leg, leg->media.inner.ours(), {std::move(action)});
-  });
+  parts_.ledger.answer(
+      leg, [this, id = leg.id, is_bridged, at = parts_.loop().wall_ms(), passed_on = std::move(passed_on)]() mutable {
+        Leg* leg = parts_.legs.by_id(id);
+        if (leg == nullptr) return;
+        link::Item action{.name = is_bridged ? "bridged" : "answered"};
+        action.parameters.emplace_back("at", fmt::format("{}", at));
+        if (const auto facts = parts_.outside->facts(leg->dialogs.outer))
+          action.parameters.emplace_back("sip-call-id", facts->call_id);
+        parts_.link_end->accept(*leg, leg->media.inner.ours(), {std::move(action)}, std::move(passed_on));
+      });
 }
 
 void Outbound::on_refused(Leg& leg, const sip::event::Refused& event) {

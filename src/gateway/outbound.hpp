@@ -57,7 +57,7 @@ class Outbound {
   sip::InviteRequest request_for(Leg& leg, const Provider& provider, const Order& order);
   std::string caller_id(const Provider& provider, const std::string& from_header) const;
   Task<AttemptOutcome> try_provider(Leg& leg, size_t provider, const Order& order);
-  void answered(Leg& leg);
+  void answered(Leg& leg, sip::ExtraHeaders passed_on);
 
   Parts& parts_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ids.hpp"
 #include "base/json.hpp"
 #include "http/peer_signature.hpp"
 #include "telemetry/log.hpp"
@@ -34,6 +35,7 @@ RecordingShipper::RecordingShipper(io::Loop& loop, http::Client& client, media::
 }
 
 void RecordingShipper::began(const std::string& sid, std::string events_url) {
+  if (!is_sid("RE", sid)) return;  // It becomes the name of a file.
   outbox_.put(sid, {.events_url = std::move(events_url)});
 }
 
@@ -96,7 +98,7 @@ Task<bool> RecordingShipper::ship(std::string sid) {
     std::string place = fmt::format("{}?offset={}&size={}", url, offset, piece->size);
     auto taken = co_await put(std::move(place), std::move(piece->bytes));
     if (!taken) {
-      telemetry::counter("nearend_gateway_recording_puts_failed").add();
+      telemetry::counter("nearend_gateway_recording_puts_failed_total").add();
       telemetry::warn("recording not taken", {{"recording", sid}, {"error", taken.error().text}});
       co_return false;
     }

@@ -6,6 +6,7 @@
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "http/connection_settings.hpp"
+#include "http/digest_auth.hpp"
 #include "http/url.hpp"
 #include "http/webhook_signature.hpp"
 
@@ -83,12 +84,15 @@ Result<Hop> next_hop(const Hop& from, const std::string& location) {
   return Hop{.url = *url, .document = *url, .method = "GET"};
 }
 
-Headers headers_of(const FetchRequest& request, const Hop& hop, int64_t now_ms) {
+Headers headers_of(const FetchRequest& request, const Hop& hop, const std::string& authorization, int64_t now_ms) {
   Headers headers = request.headers;
   headers.emplace_back("Accept", "*/*");
   if (!hop.content_type.empty()) headers.emplace_back("Content-Type", hop.content_type);
   if (!request.idempotency_token.empty()) headers.emplace_back("I-Twilio-Idempotency-Token", request.idempotency_token);
-  if (hop.url.has_user) headers.emplace_back("Authorization", "Basic " + base64(hop.url.user + ":" + hop.url.password));
+  if (!authorization.empty())
+    headers.emplace_back("Authorization", authorization);
+  else if (hop.url.has_user)
+    headers.emplace_back("Authorization", "Basic " + base64(hop.url.user + ":" + hop.url.password));
   if (request.cookies)
     if (std::string cookies = request.cookies->header(hop.url, now_ms); !cookies.empty())
       headers.emplace_back("Cookie", std::move(cookies));
@@ -102,10 +106,10 @@ Headers headers_of(const FetchRequest& request, const Hop& hop, int64_t now_ms) 
 }
 
 Request to_request(const FetchRequest& request, const Hop& hop, const ConnectionSettings& settings,
-                   std::chrono::milliseconds left, int64_t now_ms) {
+                   const std::string& authorization, std::chrono::milliseconds left, int64_t now_ms) {
   return {.method = hop.method,
           .url = hop.url.to_string(),
-          .headers = headers_of(request, hop, now_ms),
+          .headers = headers_of(request, hop, authorization, now_ms),
           .body = hop.body,
           .connect_timeout = std::min(settings.connect_timeout, left),
           .total_timeout = left,
@@ -164,6 +168,23 @@ Result<void> check_request(const FetchRequest& request) {
   return {};
 }
 
+/// Accounts share nothing; what depends on the user of the URL is kept apart. Empty: nothing is kept.
+std::string cache_key(const FetchRequest& request, const Hop& hop) {
+  if (request.cache == nullptr || hop.method != "GET") return {};
+  return fmt::format("{} {}:{} {}", request.pool, hop.url.user, hop.url.password, hop.url.to_string());
+}
+
+void ask_whether_changed(Request& out, const DocumentCache::Document& held) {
+  if (!held.etag.empty()) out.headers.emplace_back("If-None-Match", held.etag);
+  if (!held.last_modified.empty()) out.headers.emplace_back("If-Modified-Since", held.last_modified);
+}
+
+void use_cache(DocumentCache& cache, const std::string& key, Response& answer) {
+  if (answer.status != 304) return cache.put(key, answer);
+  // Looked up again: another fetch may have changed the cache meanwhile.
+  if (const DocumentCache::Document* held = cache.find(key)) answer = held->response;
+}
+
 /// The state of one fetch: how much time, how many tries and redirects are left.
 struct Chase {
   Client& client;
@@ -179,8 +200,23 @@ std::chrono::milliseconds time_left(const Chase& chase) {
   return std::chrono::ceil<std::chrono::milliseconds>(std::max(chase.deadline - chase.loop.now(), io::Duration(0)));
 }
 
-/// Sends one hop, again if the policy says so.
+/// The answer to a 401 that asks for Digest; empty when there is none.
+std::string answer_challenge(const Chase& chase, const Hop& hop, const Response& response) {
+  if (response.status != 401 || !hop.url.has_user) return {};
+  const std::string target = hop.url.target(), cnonce = fmt::format("{:016x}", chase.loop.random());
+  for (const auto& [name, value] : response.headers) {
+    if (!equal_ignoring_case(name, "WWW-Authenticate")) continue;
+    auto answer = digest_authorization(
+        value,
+        {.method = hop.method, .target = target, .user = hop.url.user, .password = hop.url.password, .cnonce = cnonce});
+    if (answer) return std::move(*answer);
+  }
+  return {};
+}
+
+/// Sends one hop, again if the policy says so, and once with an answer to a challenge.
 Task<Result<Response>> send_hop(Chase& chase, const Hop& hop) {
+  std::string authorization;
   while (true) {
     const auto left = time_left(chase);
     if (left.count() == 0)
@@ -188,9 +224,17 @@ Task<Result<Response>> send_hop(Chase& chase, const Hop& hop) {
                      chase.settings.total_timeout.count());
     ++chase.tries;
     const int64_t now_ms = chase.loop.wall_ms();
-    Request out = to_request(chase.request, hop, chase.settings, left, now_ms);
+    Request out = to_request(chase.request, hop, chase.settings, authorization, left, now_ms);
+    const std::string key = cache_key(chase.request, hop);
+    const DocumentCache::Document* held = key.empty() ? nullptr : chase.request.cache->find(key);
+    if (held != nullptr) ask_whether_changed(out, *held);
     auto answer = co_await chase.client.send(std::move(out));
     if (answer && chase.request.cookies) chase.request.cookies->take(hop.url, answer->headers, chase.loop.wall_ms());
+    if (answer && authorization.empty()) {
+      authorization = answer_challenge(chase, hop, *answer);
+      if (!authorization.empty()) continue;
+    }
+    if (answer && !key.empty()) use_cache(*chase.request.cache, key, *answer);
     const bool is_repeated =
         is_retried(chase.settings, answer) && chase.retries_left > 0 && time_left(chase).count() > 0;
     if (!is_repeated) co_return answer;

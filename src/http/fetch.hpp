@@ -4,6 +4,7 @@
 #include <string>
 
 #include "http/cookies.hpp"
+#include "http/document_cache.hpp"
 #include "http/http.hpp"
 #include "io/loop.hpp"
 
@@ -29,7 +30,8 @@ struct FetchRequest {
   std::string idempotency_token;  ///< The same over all tries, so that the application can tell a repeat.
   std::string pool;               ///< The account: connections are never shared between accounts.
   bool may_reach_internal = true;
-  CookieJar* cookies = nullptr;  ///< The call's; outlives the fetch.
+  CookieJar* cookies = nullptr;    ///< The call's; outlives the fetch.
+  DocumentCache* cache = nullptr;  ///< For GET; outlives the fetch.
   size_t body_limit = 64 * 1024;
   Headers headers;  ///< Further ones.
 };
@@ -54,7 +56,8 @@ struct FetchFailure {
 
 /// Asks by the rules that customers' applications rely on: 15 s in all, over retries and redirects; retries by the
 /// URL's own policy, never after part of an answer; at most 10 redirects, which become GET without the parameters;
-/// cookies kept for the call; both signatures. The loop gives the clock only, so it runs in the simulator. `loop`,
+/// cookies kept for the call; both signatures; the user of the URL by Basic and, where that is asked for, by Digest;
+/// 304 to what the cache holds. The loop gives the clock only, so it runs in the simulator. `loop`,
 /// `client` and the cookies outlive it. Threats TH18, TH19, TH21, TH22.
 Task<std::expected<FetchOutcome, FetchFailure>> fetch(Client& client, io::Loop& loop, FetchRequest request);
 

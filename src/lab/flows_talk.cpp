@@ -73,6 +73,60 @@ void router_asked(FlowRun& run) {
   run.check_ears(trace, kTalkFrames);
 }
 
+/// The caller's phone rings until the callee's is answered, and not a packet's time longer.
+void answer_on_bridge(FlowRun& run) {
+  talk_and_hang_up(run);
+  const CallTrace trace = run.trace();
+  measure_talk(run, trace, 0.02);
+  run.check_ears(trace, kTalkFrames);
+  const SipSeen* by_callee = find_response(trace, 200, "INVITE", trace.sites.callee, trace.sites.x2);
+  const SipSeen* to_caller = find_response(trace, 200, "INVITE", trace.sites.x1, trace.sites.caller);
+  const SipSeen* ringing = find_response(trace, 180, "INVITE", trace.sites.x1, trace.sites.caller);
+  if (!run.expect(by_callee != nullptr && to_caller != nullptr, "the tap has not seen both answers")) return;
+  run.expect(ringing != nullptr && ringing->entered_ns < by_callee->entered_ns, "the caller's phone did not ring");
+  run.expect(to_caller->entered_ns >= by_callee->left_ns, "the caller was answered before the callee");
+  const double took_ms = static_cast<double>(to_caller->entered_ns - by_callee->left_ns) / 1e6;
+  run.at_most("answer_passed_ms", took_ms, run.limit_at(0.02, 10) + Platform::kEdgeToEdgeMs);
+}
+
+bool wait_direct(FlowRun& run, SiteId from, SiteId to) {
+  const auto is_there = [&](const Captured& packet) {
+    return packet.from == from && packet.to == to && packet.has_arrived() && rtp_in(packet);
+  };
+  return run.expect(run.platform.capture().wait(is_there, 8s).has_value(), "no speech went past the gateways");
+}
+
+/// The gateways step out of a talk whose providers allow it (M26): both ears hear on, from one another.
+void direct(FlowRun& run) {
+  run.platform.set_rtt("caller", "callee", 2 * (2 * Platform::kAccessMs + Platform::kEdgeToEdgeMs));
+  if (!run.dial()) return;
+  if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
+  if (!wait_direct(run, run.sites.caller, run.sites.callee) || !wait_direct(run, run.sites.callee, run.sites.caller))
+    return;
+  const int64_t stepped_out_ns = now_ns() + static_cast<int64_t>((run.rtt_ms + 300) * 1e6);
+  run.talk(2 * kTalkPackets);
+  run.callee.hangup();
+  run.expect(run.caller.wait_ended(5s), "the caller's call did not end after the callee hung up");
+  const CallTrace trace = run.trace();
+  const SipSeen* bye = find_request(trace, "BYE", trace.sites.callee, trace.sites.x2);
+  if (!run.expect(bye != nullptr, "the tap has not seen the callee's BYE")) return;
+  for (const bool is_caller : {true, false}) {
+    const SiteId mouth = is_caller ? trace.sites.caller : trace.sites.callee;
+    const SiteId ear = is_caller ? trace.sites.callee : trace.sites.caller;
+    const SiteId gateway = is_caller ? trace.sites.x1 : trace.sites.x2;
+    const std::string who = is_caller ? "callee" : "caller";
+    const auto heard = hear(listen(rtp_between(trace.packets, mouth, ear)).samples);
+    const size_t frames = heard[static_cast<size_t>(is_caller ? Voice::caller : Voice::callee)].frames;
+    run.metrics["direct_frames_at_" + who] = static_cast<double>(frames);
+    run.expect(frames >= kTalkFrames, fmt::format("the {} heard {} frames past the gateways", who, frames));
+    const auto still = std::ranges::count_if(rtp_between(trace.packets, mouth, gateway), [&](const RtpSeen& packet) {
+      return packet.entered_ns > stepped_out_ns && packet.entered_ns < bye->entered_ns;
+    });
+    run.expect(still == 0, fmt::format("{} packets still went to the gateway instead of the {}", still, who));
+  }
+  run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
+}
+
 void with_video(FlowRun& run) {
   talk_and_hang_up(run);
   const CallTrace trace = run.trace();
@@ -108,6 +162,15 @@ std::vector<Flow> talk_flows() {
   out.back().run = router_asked;
   out.push_back(dial_flow("f1x", "number to number across two edge regions", two_regions()));
   out.back().has_real_phones = true;
+  out.push_back(dial_flow("f1answer", "the caller is answered when the callee is (answerOnBridge)", two_regions()));
+  out.back().documents["start"] =
+      "<Response><Dial timeout=\"20\" answerOnBridge=\"true\"><Number>" + kCalleeNumber + "</Number></Dial></Response>";
+  out.back().run = answer_on_bridge;
+  out.push_back(dial_flow("direct", "the gateways step out of the media of a talk (DIRECT)", two_regions()));
+  out.back().plan.is_direct = true;
+  for (RegionPlan& region : out.back().plan.regions) region.features.emplace_back("direct");
+  for (AccessPlan& access : out.back().plan.accesses) access.can_direct = true;
+  out.back().run = direct;
   out.push_back(dial_flow("f2", "a call with a video line, relayed", one_region()));
   out.back().caller.has_video = out.back().callee.has_video = true;
   out.back().run = with_video;

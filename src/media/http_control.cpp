@@ -147,7 +147,8 @@ void HttpControl::stop(AnchorId anchor, JobId job) {
 }
 Task<Result<RecordingPiece>> HttpControl::read_recording(std::string name, uint64_t offset) {
   std::string target = fmt::format("/v1/media/recordings/{}?offset={}", name, offset);
-  auto answer = co_await send("GET", std::move(target), {}, command_timeout);
+  std::string nothing;
+  auto answer = co_await send("GET", std::move(target), std::move(nothing), command_timeout);
   if (!answer) co_return pass(answer);
   const json::object* object = answer->if_object();
   auto bytes = object != nullptr ? bytes_of_base64(json_string_or(*object, "bytes", "")) : std::nullopt;
@@ -157,7 +158,8 @@ Task<Result<RecordingPiece>> HttpControl::read_recording(std::string name, uint6
 }
 
 Task<Result<void>> HttpControl::remove_recording(std::string name) {
-  auto answer = co_await send("DELETE", "/v1/media/recordings/" + name, {}, command_timeout);
+  std::string target = "/v1/media/recordings/" + name, nothing;
+  auto answer = co_await send("DELETE", std::move(target), std::move(nothing), command_timeout);
   if (!answer) co_return pass(answer);
   co_return Result<void>{};
 }

@@ -30,6 +30,7 @@ struct Attempt {
   bool is_early_wanted = false;    ///< Its audio before the answer is for the caller's ears.
   int sip_code = 0;
   std::string sip_call_id;
+  std::vector<std::pair<std::string, std::string>> sip_headers;  ///< X-… of its answer.
   std::optional<io::Instant> answered_at;
   std::optional<milliseconds> duration;  ///< By the gateway's clock.
   uint32_t sequence = 0;                 ///< Of its progress events.

@@ -164,6 +164,7 @@ Task<void> Dialing::launch(Attempt& attempt) {
                   .sdp = std::move(*sdp),
                   .dial = dial_action(attempt.target, request_, attempt.is_early_wanted),
                   .answer_timeout = request_.timeout + 2 * ring_grace};
+  for (const auto& [name, value] : attempt.target.headers) order.headers.push_back({name, value});
   order.is_bridge_required = attempt.decision.is_armed;
   if (order.is_bridge_required) order.features.push_back(caller.joined_to_this("bridge-on-answer"));
   auto dialled = attempt.party->leg().dial(std::move(order));
@@ -209,6 +210,7 @@ void Dialing::on_ringing(Attempt& attempt, LegEvent event) {
     attempt.sip_code = 200;
     attempt.sip_call_id = answered->sip_call_id;
     attempt.is_bridged = answered->is_bridged;
+    attempt.sip_headers = std::move(answered->headers);
     winner_ = &attempt;
     return;
   }

@@ -18,6 +18,7 @@ Task<call::DialResult> Dialing::conclude() {
     result.was_bridged = was_talking_;
     result.sip_code = winner_->sip_code;
     result.sip_call_id = winner_->sip_call_id;
+    result.sip_headers = winner_->sip_headers;
     winner_->duration = winner_->duration.value_or(milliseconds(0));
     tell(*winner_, "completed", std::string(to_string(result.outcome)));
   } else {

@@ -105,6 +105,7 @@ Result<void> LinkLeg::dial(DialOrder order) {
   ours_ = order.sdp;
   sip::InviteRequest request;
   request.headers = headers({std::move(order.dial)}, sip::Method::invite, order.sdp, std::move(order.features));
+  for (sip::ExtraHeader& header : order.headers) request.headers.push_back(std::move(header));
   if (order.is_bridge_required) request.headers.push_back({"Require", "local-bridge"});
   request.uri = std::move(order.uri);
   request.from = std::move(order.from);

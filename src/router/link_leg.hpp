@@ -33,8 +33,9 @@ struct Early {};       ///< The gateway's inner side is known (183 with SDP).
 struct Ringing {};     ///< 180
 struct EarlyMedia {};  ///< The endpoint sends audio, and has not answered.
 struct Answered {
-  bool is_bridged = false;  ///< The gateway has opened the armed bridge by itself.
-  std::string sip_call_id;  ///< Of the outside dialog.
+  bool is_bridged = false;                                   ///< The gateway has opened the armed bridge by itself.
+  std::string sip_call_id;                                   ///< Of the outside dialog.
+  std::vector<std::pair<std::string, std::string>> headers;  ///< X-… of the endpoint's answer.
 };
 struct Failed {
   int status = 0;
@@ -78,6 +79,7 @@ struct DialOrder {
   std::string sdp;   ///< The offer, already written for this leg's dialog by its speaker.
   link::Item dial;   ///< Action: dial;timeout=...
   std::vector<link::Item> features;
+  sip::ExtraHeaders headers;        ///< For the endpoint.
   bool is_bridge_required = false;  ///< Require: local-bridge
   std::chrono::milliseconds answer_timeout{180'000};
 };

@@ -35,6 +35,17 @@ milliseconds since_in(const std::string& body) {
 
 }  // namespace
 
+std::vector<std::pair<std::string, std::string>> extension_headers(const sip::Message& message) {
+  constexpr size_t headers_max = 32;
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (size_t i = 0; i < message.field_count() && headers.size() < headers_max; ++i) {
+    const sip::Message::Field field = message.field(i);
+    if (field.name.size() > 2 && equal_ignoring_case(field.name.substr(0, 2), "X-"))
+      headers.emplace_back(field.name, field.value);
+  }
+  return headers;
+}
+
 void LinkLeg::on_event(sip::DialogEvent event) {
   std::visit(
       [this](auto& what) {
@@ -114,6 +125,7 @@ void LinkLeg::on(sip::event::Accepted& event) {
     answered.is_bridged = bridged != nullptr;
     if (const link::Item* item = bridged != nullptr ? bridged : plain)
       answered.sip_call_id = item->parameter("sip-call-id");
+    answered.headers = extension_headers(event.response);
     tell(std::move(answered));
     return;
   }

@@ -31,14 +31,9 @@ std::string party_name(std::string_view user, std::string_view host) {
 
 /// Headers of the caller's own, as webhook parameters (twiml.md 3.1).
 std::vector<std::pair<std::string, std::string>> own_headers(const sip::Message& invite) {
-  constexpr size_t headers_max = 32;
-  std::vector<std::pair<std::string, std::string>> more;
-  for (size_t i = 0; i < invite.field_count() && more.size() < headers_max; ++i) {
-    const sip::Message::Field field = invite.field(i);
-    if (field.name.starts_with("X-") || field.name.starts_with("x-"))
-      more.emplace_back(fmt::format("SipHeader_{}", field.name), std::string(field.value));
-  }
-  return more;
+  auto headers = extension_headers(invite);
+  for (auto& [name, value] : headers) name.insert(0, "SipHeader_");
+  return headers;
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ Task<void> ScriptHost::run(Call& call) {
   call.hooks().screen = [this, &call](call::Control& callee, call::DialTarget target) {
     return screen(call, callee, std::move(target));
   };
-  script::Settings settings{.public_url = settings_.public_url, .steps_max = settings_.steps_max};
+  script::Settings settings{
+      .public_url = settings_.public_url, .steps_max = settings_.steps_max, .documents = &documents_};
   script::RecordingFacts recorded;
   settings.on_recording = [&call, &recorded](const call::CallFacts& facts, const script::RecordingFacts& recording) {
     call.record().write_recording({.sid = recording.sid,
@@ -61,8 +62,10 @@ Task<bool> ScriptHost::screen(const Call& call, call::Control& callee, call::Dia
   script::AppBinding binding{.voice_url = std::move(target.screen_url),
                              .voice_method = std::move(target.screen_method),
                              .auth_token = call.start().account.auth_token};
-  script::Settings settings{
-      .public_url = settings_.public_url, .dialect = script::Dialect::screen, .steps_max = settings_.steps_max};
+  script::Settings settings{.public_url = settings_.public_url,
+                            .dialect = script::Dialect::screen,
+                            .steps_max = settings_.steps_max,
+                            .documents = &documents_};
   script::Interpreter interpreter(loop_, client_, callbacks_, std::move(settings), callee, std::move(binding));
   const script::Finish finish = co_await interpreter.run();
   co_return finish == script::Finish::end_of_document && !callee.is_over();

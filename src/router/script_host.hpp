@@ -37,6 +37,7 @@ class ScriptHost {
   const Settings& settings_;
   GuardedClient client_;
   script::Callbacks callbacks_;
+  http::DocumentCache documents_;
 };
 
 }  // namespace nearend::router

@@ -2,6 +2,8 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "io/loop.hpp"
 #include "link/profile.hpp"
@@ -29,5 +31,8 @@ struct Wire {
     return link::signed_headers(ours, settings.link_key, method, body, unix_seconds());
   }
 };
+
+/// The X-… headers of a party's message, 32 at most.
+std::vector<std::pair<std::string, std::string>> extension_headers(const sip::Message& message);
 
 }  // namespace nearend::router

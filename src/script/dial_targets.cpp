@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "script/attributes.hpp"
+#include "script/sip_address.hpp"
 #include "script/url.hpp"
 
 namespace nearend::script {
@@ -12,7 +13,7 @@ namespace {
 
 using call::DialTarget;
 
-constexpr size_t number_digits_max = 20, sip_uri_max = 255, sip_headers_max = 1024;
+constexpr size_t number_digits_max = 20;
 constexpr std::array<std::string_view, 6> number_attributes{
     "url", "method", "statusCallback", "statusCallbackMethod", "statusCallbackEvent", "sendDigits"};
 constexpr std::array<std::string_view, 8> number_later{"byoc",
@@ -73,34 +74,16 @@ std::optional<DialTarget> number_target(const markup::Element& noun, std::string
   return target;
 }
 
-/// What is wrong with a SIP URI as the text of <Sip>, or empty. The stack reads it strictly later; this is for the
-/// author.
-std::string sip_fault(std::string_view uri) {
-  const bool has_scheme = to_lower(uri.substr(0, 4)) == "sip:" || to_lower(uri.substr(0, 5)) == "sips:";
-  if (!has_scheme) return "must begin with sip: or sips:";
-  const size_t question = uri.find('?');
-  if (uri.substr(0, question).size() > sip_uri_max) return fmt::format("is longer than {} characters", sip_uri_max);
-  if (question != std::string_view::npos && uri.size() - question > sip_headers_max)
-    return fmt::format("has more than {} characters of headers", sip_headers_max);
-  for (unsigned char c : uri)
-    if (c <= 0x20 || c >= 0x7f || c == '<' || c == '>' || c == '"') return "holds a character that no SIP URI has";
-  if (uri.substr(uri.find(':') + 1).empty()) return "has no host";
-  return {};
-}
-
 std::optional<DialTarget> sip_target(const markup::Element& noun, std::string_view base, Notes& notes) {
   check_attributes(noun, sip_attributes, sip_later, notes);
-  check_no_children(noun, notes);
-  const std::string uri = inner_text(noun);
-  if (const std::string fault = sip_fault(uri); !fault.empty()) {
-    notes.warn(noun, code::schema, fmt::format("'{}' in <Sip> {}; it is not dialled", uri.substr(0, 64), fault));
-    return std::nullopt;
-  }
+  auto address = sip_address(noun, notes);
+  if (!address) return std::nullopt;
   DialTarget target = common_target(noun, base, notes);
   target.kind = DialTarget::Kind::sip;
-  target.address = uri;
-  target.username = attribute_text(noun, "username");
-  target.password = attribute_text(noun, "password");
+  target.address = std::move(address->uri);
+  target.username = std::move(address->username);
+  target.password = std::move(address->password);
+  target.headers = std::move(address->headers);
   return target;
 }
 

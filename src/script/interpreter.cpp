@@ -113,6 +113,7 @@ Task<std::expected<Document, Failure>> Interpreter::fetch(std::string url, std::
                              .idempotency_token = script_.idempotency_token(),
                              .pool = facts.account_sid,
                              .cookies = &script_.cookies,
+                             .cache = settings_.documents,
                              .body_limit = answer_max};
   request.form.insert(request.form.end(), extra.begin(), extra.end());
   auto answer = co_await http::fetch(client_, script_.loop, std::move(request));

@@ -32,7 +32,8 @@ enum class Dialect {
 struct Settings {
   std::string public_url;  ///< Of our REST API, without a slash at its end: recordings are found under it.
   Dialect dialect = Dialect::voice;
-  size_t steps_max = 1000;  ///< Verbs and documents a call may run (TH31).
+  size_t steps_max = 1000;                   ///< Verbs and documents a call may run (TH31).
+  http::DocumentCache* documents = nullptr;  ///< Of the router; outlives the script. May be none.
   /// Told of each recording that holds something, so that it can be kept who may hear it. May be empty.
   std::function<void(const call::CallFacts&, const RecordingFacts&)> on_recording;
 };

@@ -92,6 +92,8 @@ http::Form action_form(const Script& script, const Dial& dial, const call::DialR
       dial.request.targets, [](const call::DialTarget& target) { return target.kind == call::DialTarget::Kind::sip; });
   if (has_sip && !result.sip_call_id.empty()) form.emplace_back("DialSipCallId", result.sip_call_id);
   if (has_sip && result.sip_code) form.emplace_back("DialSipResponseCode", fmt::format("{}", result.sip_code));
+  if (has_sip)
+    for (const auto& [name, value] : result.sip_headers) form.emplace_back("DialSipHeader_" + name, value);
   return form;
 }
 

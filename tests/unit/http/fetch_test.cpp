@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/crypto.hpp"
+#include "http/digest_auth.hpp"
 #include "http/webhook_signature.hpp"
 #include "io/async.hpp"
 #include "sim/world.hpp"
@@ -289,4 +290,101 @@ TEST_CASE("an application that dies in mid-answer is asked again only when no by
   const auto outcome = site.ask({.url = "http://app.example/", .idempotency_token = "t"});
   REQUIRE(outcome);
   CHECK(outcome->tries == 2);
+}
+
+TEST_CASE("a Digest challenge is answered as RFC 7616 3.9.1 shows") {
+  const DigestQuestion question{.method = "GET",
+                                .target = "/dir/index.html",
+                                .user = "Mufasa",
+                                .password = "Circle of Life",
+                                .cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"};
+  const std::string challenge =
+      "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm={}, "
+      "nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+  const auto with = [&](std::string_view algorithm) {
+    std::string text = challenge;
+    text.replace(text.find("{}"), 2, algorithm);
+    return digest_authorization(text, question);
+  };
+  CHECK(with("MD5")->contains("response=\"8ca523f5e9506fed4657c9700eebdbec\""));
+  CHECK(with("SHA-256")->contains("response=\"753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1\""));
+  CHECK(with("SHA-256")->contains("opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""));
+  CHECK_FALSE(with("SHA-512"));
+  CHECK_FALSE(digest_authorization("Basic realm=\"a\"", question));
+  CHECK_FALSE(digest_authorization("Digest qop=\"auth-int\", nonce=\"n\"", question));
+  CHECK(digest_authorization("Digest realm=\"a\", nonce=\"n\"", question));
+}
+
+TEST_CASE("an application that asks for Digest gets it, once, with the same request") {
+  Site site;
+  site.respond = [](const ServerRequest& request) {
+    if (find_header(request.headers, "Authorization").starts_with("Digest username=\"ann\""))
+      return Response{200, {}, "in"};
+    return Response{401, {{"WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\""}}, ""};
+  };
+  const auto outcome = site.ask({.url = "http://ann:secret@app.example/a?b=1", .form = {{"CallSid", "CA1"}}});
+  REQUIRE(outcome);
+  CHECK(outcome->body == "in");
+  REQUIRE(site.seen.size() == 2);
+  CHECK(site.seen[1].body == site.seen[0].body);
+  CHECK(find_header(site.seen[1].headers, "Authorization").find("uri=\"/a?b=1\"") != std::string_view::npos);
+  site.respond = [](const ServerRequest&) {
+    return Response{401, {{"WWW-Authenticate", "Digest realm=\"r\", nonce=\"n1\", qop=\"auth\""}}, ""};
+  };
+  CHECK_FALSE(site.ask({.url = "http://ann:wrong@app.example/a"}));
+  CHECK(site.seen.size() == 4);
+}
+
+TEST_CASE("a document got by GET is asked for by its ETag and date, and not sent again while it is the same") {
+  Site site;
+  DocumentCache cache;
+  int whole = 0;
+  std::string tag = "\"v1\"";
+  site.respond = [&](const ServerRequest& request) {
+    if (find_header(request.headers, "If-None-Match") == tag) return Response{304, {}, ""};
+    ++whole;
+    return Response{200, {{"Content-Type", "text/xml"}, {"ETag", tag}, {"Last-Modified", "Mon, 1 Jan 2024"}}, tag};
+  };
+  const auto ask = [&](std::string method, std::string pool = "AC1") {
+    const auto outcome = site.ask(
+        {.url = "http://app.example/a", .method = std::move(method), .pool = std::move(pool), .cache = &cache});
+    REQUIRE(outcome);
+    CHECK(outcome->content_type == "text/xml");
+    return outcome->body;
+  };
+  CHECK(ask("GET") == "\"v1\"");
+  CHECK(ask("GET") == "\"v1\"");
+  CHECK(whole == 1);
+  CHECK(find_header(site.seen.back().headers, "If-Modified-Since") == "Mon, 1 Jan 2024");
+  CHECK(ask("GET", "AC2") == "\"v1\"");  // Another account knows nothing of it.
+  CHECK(whole == 2);
+  CHECK(ask("POST") == "\"v1\"");
+  CHECK(whole == 3);
+  tag = "\"v2\"";
+  CHECK(ask("GET") == "\"v2\"");
+  CHECK(ask("GET") == "\"v2\"");
+  CHECK(whole == 4);
+  site.respond = [](const ServerRequest&) {
+    return Response{200, {{"Content-Type", "text/xml"}, {"ETag", "x"}, {"Cache-Control", "private, no-store"}}, "new"};
+  };
+  CHECK(ask("GET") == "new");
+  CHECK(ask("GET") == "new");
+  CHECK(find_header(site.seen.back().headers, "If-None-Match").empty());
+}
+
+TEST_CASE("the cache of documents holds what was used last and no more than its limit") {
+  DocumentCache cache;
+  const auto document = [](std::string body) { return Response{200, {{"ETag", "t"}}, std::move(body)}; };
+  const std::string big(900'000, 'x');
+  for (int i = 0; i < 30; ++i) {
+    cache.put(fmt::format("{}", i), document(big));
+    REQUIRE(cache.find("0") != nullptr);
+  }
+  CHECK(cache.bytes() <= DocumentCache::bytes_max);
+  CHECK(cache.find("1") == nullptr);
+  CHECK(cache.find("29") != nullptr);
+  cache.put("0", Response{404, {}, ""});
+  CHECK(cache.find("0") == nullptr);
+  cache.put("large", document(std::string(DocumentCache::document_max + 1, 'x')));
+  CHECK(cache.find("large") == nullptr);
 }

@@ -321,6 +321,28 @@ TEST_CASE("F6: the caller's silence ends both, the callee's only the callee") {
   }
 }
 
+TEST_CASE("headers of a document reach the SIP address that it dials, and those of its answer come back") {
+  Flow flow;
+  flow.request.targets = {{.kind = call::DialTarget::Kind::sip,
+                           .address = "sip:bob@192.0.2.3",
+                           .headers = {{"X-Order", "12"}, {"P-Called-Party-ID", "<sip:b@c>"}}}};
+  flow.policy.topology.gateways[1].prefixes = {""};
+  flow.call();
+  REQUIRE(flow.far_callee.count<sip::event::Invited>() == 1);
+  const sip::Message& invite = flow.far_callee.last<sip::event::Invited>().request;
+  CHECK(invite.header("X-Order") == "12");
+  CHECK(invite.header("P-Called-Party-ID") == "<sip:b@c>");
+  CHECK_FALSE(invite.request_uri().contains("?"));
+  (void)flow.far_callee.stack.accept(flow.far_callee.dialog_of<sip::event::Invited>(), sdp_of("192.0.2.3", 5000),
+                                     {{"X-Agent", "Ann"}, {"Server", "pbx"}});
+  flow.world.run(500ms);
+  flow.hang_up(flow.far_callee);
+  REQUIRE(flow.result);
+  REQUIRE(flow.result->sip_headers.size() == 1);
+  CHECK(flow.result->sip_headers.front() == std::pair<std::string, std::string>{"X-Agent", "Ann"});
+  flow.finish();
+}
+
 TEST_CASE("what a callee sends before it answers is heard by the caller, in the region and by way of the router") {
   for (const bool is_remote : {false, true}) {
     for (const bool is_answer_on_bridge : {false, true}) {
@@ -330,6 +352,7 @@ TEST_CASE("what a callee sends before it answers is heard by the caller, in the 
       if (is_remote) settings.plan = call::PlanPreference::trombone;
       Flow flow(settings);
       flow.request.is_answer_on_bridge = is_answer_on_bridge;
+      flow.is_answered_first = !is_answer_on_bridge;
       flow.call();
       REQUIRE(flow.far_callee.count<sip::event::Invited>() == 1);
       const sip::DialogId at_callee = flow.far_callee.dialog_of<sip::event::Invited>();
@@ -337,7 +360,7 @@ TEST_CASE("what a callee sends before it answers is heard by the caller, in the 
       flow.world.run(1s);
       // A description alone is nothing to hear: the caller has ring-back.
       CHECK(flow.near.media.has("1 play ringback/us") == !is_answer_on_bridge);
-      CHECK_FALSE(flow.near.media.has("1 connect inner"));
+      CHECK_FALSE(flow.far.media.has("1 connect inner"));
       flow.far.media.tell(media::AnchorId{1}, media::event::FirstPacket{media::Side::outer});
       flow.world.run(500ms);
       CHECK(flow.far.media.has("1 connect inner"));
@@ -365,7 +388,6 @@ TEST_CASE("a callee of the same gateway is heard before it answers, and no more 
   Flow flow;
   flow.request.targets = {{.address = "+4930123"}};
   flow.request.is_answer_on_bridge = true;
-  flow.next_text = "Nobody there";
   flow.call();
   const sip::DialogId at_callee = flow.near_callee.dialog_of<sip::event::Invited>();
   (void)flow.near_callee.stack.progress(at_callee, 183, sdp_of("192.0.2.2", 5000, "8 101"));
@@ -379,8 +401,6 @@ TEST_CASE("a callee of the same gateway is heard before it answers, and no more 
   CHECK(flow.near.media.has("1 connect idle"));
   REQUIRE(flow.result);
   CHECK(flow.result->outcome == call::Outcome::busy);
-  CHECK(flow.near.media.has("1 play Nobody there"));
-  flow.caller.stack.end(flow.caller_dialog);
   flow.finish();
 }
 

@@ -91,6 +91,9 @@ TEST_CASE("each wrong value, unknown attribute and misplaced element is a precis
        "statusCallbackEvent of <Number> is 'rung' but must be a list of initiated, ringing, answered, completed"},
       {"<Dial><Number url='gopher://x/'>1</Number></Dial>", "url of <Number> is ignored: "},
       {"<Dial><Sip>bob@example.com</Sip></Dial>", "'bob@example.com' in <Sip> must begin with sip: or sips:"},
+      {"<Dial><Sip>sip:a@b?Via=x</Sip></Dial>", "the header 'Via' of <Sip> is not sent: only X-... and"},
+      {"<Dial><Sip>sip:a@b?X-A=1%0d%0aVia:x</Sip></Dial>", "the header 'X-A' of <Sip> is not sent"},
+      {"<Dial><Sip><Uri>sip:a@b</Uri><Uri>sip:c@d</Uri></Sip></Dial>", "<Sip> calls one <Uri> yet"},
       {"<Dial><Sip>sip:a b@c</Sip></Dial>", "holds a character that no SIP URI has"},
       {"<Dial><Conference>room</Conference></Dial>",
        "<Conference> inside <Dial> is not supported yet and is not dialled"},
@@ -354,6 +357,26 @@ TEST_CASE("a first Dial answers the call, unless it answers on bridge") {
   }
 }
 
+TEST_CASE("a SIP address comes as text or as Uri, with the headers that may be sent") {
+  World world;
+  world.document(
+      "<Dial><Sip>sip:bob@example.com;transport=tcp?x-a=1%202&amp;User-to-User=ab&amp;Subject=no</Sip></Dial>"
+      "<Dial><Sip username='noun' password='n'><Uri priority='2'>sip:late@example.com</Uri>"
+      "<Uri username='u' password='p' priority='1'>sip:soon@example.com?X-B=2</Uri>"
+      "<Headers><Header name='X-C' value='3'/><Header name='Via' value='SIP/2.0/UDP evil'/></Headers></Sip></Dial>");
+  world.run();
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  REQUIRE(world.control.dialled.size() == 2);
+  const call::DialTarget& plain = world.control.dialled[0].targets.at(0);
+  CHECK(plain.address == "sip:bob@example.com;transport=tcp");
+  CHECK(plain.headers == Headers{{"x-a", "1 2"}, {"User-to-User", "ab"}});
+  const call::DialTarget& chosen = world.control.dialled[1].targets.at(0);
+  CHECK(chosen.address == "sip:soon@example.com");
+  CHECK(chosen.username == "u");
+  CHECK(chosen.password == "p");
+  CHECK(chosen.headers == Headers{{"X-B", "2"}, {"X-C", "3"}});
+}
+
 TEST_CASE("the action of Dial is told how it went, and its document goes on") {
   World world;
   world.document("<Dial action='/after' record='true'><Sip>sip:bob@example.com</Sip></Dial><Say>never</Say>");
@@ -365,6 +388,7 @@ TEST_CASE("the action of Dial is told how it went, and its document goes on") {
                           .sip_code = 200,
                           .sip_call_id = "abc@x"};
   result.recording = media::event::RecordEnded{.length = std::chrono::milliseconds(12000), .channels = 2};
+  result.sip_headers = {{"X-Queue", "7"}};
   world.control.dials.push_back(result);
   world.run();
   CHECK(world.client.value(1, "DialCallStatus") == "completed");
@@ -373,6 +397,7 @@ TEST_CASE("the action of Dial is told how it went, and its document goes on") {
   CHECK(world.client.value(1, "DialBridged") == "true");
   CHECK(world.client.value(1, "DialSipCallId") == "abc@x");
   CHECK(world.client.value(1, "DialSipResponseCode") == "200");
+  CHECK(world.client.value(1, "DialSipHeader_X-Queue") == "7");
   CHECK(world.client.value(1, "RecordingUrl").starts_with("https://api.test/2010-04-01/Accounts/AC1/Recordings/RE"));
   CHECK(world.control.dialled[0].continuation.kind == call::Continuation::Kind::none);
   CHECK(world.control.done == Done{"answer", "dial sip:bob@example.com", "play Bye", "hangup"});
