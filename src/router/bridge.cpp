@@ -80,6 +80,7 @@ Task<void> Bridge::join_anchors() {
   const std::shared_ptr<NodeAnchor> first = caller_.shared_anchor();
   const std::shared_ptr<NodeAnchor> second = callee_.shared_anchor();
   if (is_good && first && second) {
+    caller_.stop_ring();
     const auto joined = co_await first->join(*second);
     is_good = joined.has_value();
   } else {

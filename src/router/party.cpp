@@ -119,6 +119,7 @@ Task<Result<void>> Party::to_router() {
     co_return answered;
   }
   media_ = Media::router;
+  is_ringing_ = false;  // The gateway ends its ring-back with the change.
   // What is sent ahead of a request that has to wait would be lost.
   if (leg_->is_changing())
     co_await ask_for_media(std::move(*sdp));
@@ -139,8 +140,8 @@ Task<Result<void>> Party::to_early() {
       co_return Result<void>();
     }
   }
-  if (anchor_) anchor_->stop_jobs();  // Ring-back of ours.
   auto moved = co_await to_router();
+  stop_ring();
   co_return moved;
 }
 
@@ -200,6 +201,7 @@ Task<void> Party::ring_back(std::string tone) {
     leg_->ring();
     co_return;
   }
+  is_ringing_ = true;
   link::Item ring{"ring", {{"tone", tone.empty() ? "us" : tone}}};
   LinkLeg::Reply reply = co_await leg_->info(std::move(ring));
   if (reply.is_good() || leg_->is_over() || media_ != Media::router) co_return;
@@ -209,7 +211,12 @@ Task<void> Party::ring_back(std::string tone) {
   (void)co_await anchor->play(std::move(request));
 }
 
+void Party::stop_ring() {
+  if (std::exchange(is_ringing_, false)) scope_.spawn(ring_off());
+}
+
 Task<void> Party::ring_off() {
+  is_ringing_ = false;
   if (!leg_->is_answered()) co_return;
   if (anchor_) anchor_->stop_jobs();
   link::Item action{"ring", {{"off", ""}}};

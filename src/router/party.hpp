@@ -72,6 +72,8 @@ class Party {
   /// Ring-back to a party that has been answered. `tone` is a country, empty for the default.
   Task<void> ring_back(std::string tone);
   Task<void> ring_off();
+  /// Ends a ring-back that runs; waits for nobody.
+  void stop_ring();
   /// For a leg we dial whose media is to be at the router: the anchor, described after `like`.
   Task<Result<std::string>> prepare_anchor(sdp::SessionDescription like);
 
@@ -98,6 +100,7 @@ class Party {
   Media media_ = Media::idle;
   std::shared_ptr<NodeAnchor> anchor_;    // Also held by the work that runs on it.
   std::optional<io::Reply<bool>> offer_;  ///< While adrift: set when the gateway's offer has been answered.
+  bool is_ringing_ = false;               ///< Ring-back runs, at the gateway or here.
   bool is_offered_ = false;               ///< It has come since the last bridge.
   uint32_t anchors_asked_ = 0;
   std::optional<io::Reply<bool>> over_;  ///< While wait_over() waits.

@@ -365,7 +365,8 @@ TEST_CASE("what a callee sends before it answers is heard by the caller, in the 
       flow.world.run(500ms);
       CHECK(flow.far.media.has("1 connect inner"));
       CHECK(flow.near.media.has("1 connect inner"));
-      CHECK(flow.media.has("2 connect bridge 1") == is_remote);
+      const bool is_joined = flow.media.has("2 connect bridge 1") || flow.media.has("1 connect bridge 2");
+      CHECK(is_joined == is_remote);
       if (!is_answer_on_bridge) CHECK(flow.near.media.has("1 stop 1"));
       if (is_answer_on_bridge) {
         CHECK(flow.caller.count<sip::event::Accepted>() == 0);
