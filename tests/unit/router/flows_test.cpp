@@ -460,5 +460,23 @@ TEST_CASE("providers that allow it exchange media directly") {
   flow.finish();
 }
 
+TEST_CASE("ring-back of an answered caller ends where the router's media node joins the two") {
+  Settings settings = Bench::defaults();
+  settings.plan = call::PlanPreference::trombone;
+  Flow flow(settings);
+  flow.is_answered_first = true;
+  flow.call();
+  const sip::DialogId at_callee = flow.far_callee.dialog_of<sip::event::Invited>();
+  (void)flow.far_callee.stack.progress(at_callee, 180);
+  flow.world.run(1s);
+  REQUIRE(flow.near.media.has("1 play ringback/us"));
+  CHECK_FALSE(flow.near.media.has("1 stop 1"));
+  flow.answer(flow.far_callee);
+  flow.world.run(1s);
+  CHECK(flow.near.media.has("1 stop 1"));
+  flow.hang_up(flow.far_callee);
+  flow.finish();
+}
+
 }  // namespace
 }  // namespace nearend::router::test
