@@ -15,7 +15,7 @@ SOURCE = ROOT / "src"
 LAYERS = [
     ["base"],
     ["io", "telemetry", "config"],
-    ["sip", "sdp", "rtp", "http", "markup", "store"],
+    ["sip", "sdp", "rtp", "srtp", "http", "markup", "store"],
     ["media", "policy"],
     ["link"],
     ["call"],
