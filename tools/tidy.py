@@ -15,7 +15,7 @@ SOURCE = ROOT / "src"
 LAYERS = [
     ["base"],
     ["io", "telemetry", "config"],
-    ["sip", "sdp", "rtp", "srtp", "http", "markup", "store"],
+    ["sip", "sdp", "rtp", "srtp", "http", "markup", "store", "flow"],
     ["media", "policy"],
     ["link"],
     ["call"],
@@ -38,6 +38,7 @@ OWNERS = {
     "flite": {"media"},
     "mpg123": {"media"},
     "ares.h": {"io"},
+    "bpf/": {"flow"},
 }
 FILE_FINDING, FUNCTION_FINDING = 900, 70
 
