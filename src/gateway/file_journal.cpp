@@ -25,8 +25,8 @@ constexpr uint64_t restart_size = 64 << 20;
 constexpr size_t line_bytes_max = 16 << 10;
 constexpr size_t read_bytes = 256 << 10;
 constexpr std::chrono::milliseconds retry_pause{200};
-constexpr std::chrono::milliseconds sync_interval{5};  // at most one fdatasync in this time
-constexpr std::chrono::milliseconds linger{20};        // what nobody waits for is written with what somebody does
+constexpr std::chrono::milliseconds sync_interval{10};  // at most one fdatasync in this time
+constexpr std::chrono::milliseconds linger{20};         // what nobody waits for is written with what somebody does
 constexpr std::chrono::seconds alive_interval{1};
 constexpr std::string_view alive_kind = "alive";
 

@@ -13,13 +13,18 @@
 namespace nearend::media {
 namespace {
 
-constexpr int receive_buffer = 256 << 10;
+constexpr int receive_buffer = 256 << 10;  // for pictures; the system's own holds seconds of speech
+constexpr size_t kept_max = 8192;
+constexpr size_t choice_min = 256;  // a kept pair is one of this many; see SocketPool
+constexpr size_t small_part = 8;    // of the ports: so many of a small range are not kept, and are choice enough
+constexpr std::chrono::seconds trim_interval{10};
+constexpr std::chrono::milliseconds soon{10};  // what can wait is carried out then at the latest
 
-Result<int> open_udp(const Endpoint& local) {
+Result<int> open_udp(const Endpoint& local, bool is_bursty) {
   const io::SocketAddress address(local);
   const int socket = ::socket(address.data()->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return fail(Error::Kind::unavailable, "no socket for media: {}", std::strerror(errno));
-  ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+  if (is_bursty) ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
   const int expedited = 46 << 2;  // RFC 4594: voice; ignored where not allowed
   if (address.data()->sa_family == AF_INET)
     ::setsockopt(socket, IPPROTO_IP, IP_TOS, &expedited, sizeof(expedited));
@@ -50,10 +55,26 @@ NodeSettings within_descriptors(NodeSettings settings) {
   return settings;
 }
 
+/// Kept sockets take the descriptors that full legs would not.
+SocketPool make_pool(const NodeSettings& settings) {
+  constexpr rlim_t others = 256, a_leg = 4, a_pair = 2;
+  const size_t pairs = static_cast<size_t>(settings.port_last - settings.port_first + 1) / 2;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t taken = others + a_leg * settings.anchors_max;
+  const rlim_t spare = limit.rlim_cur > taken ? (limit.rlim_cur - taken) / a_pair : 0;
+  return SocketPool(std::min({kept_max, pairs - pairs / small_part, static_cast<size_t>(spare)}),
+                    std::min(choice_min, pairs / small_part));
+}
+
 }  // namespace
 
 LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool)
-    : NodeControl(loop, within_descriptors(std::move(settings)), loader), placement_(this->settings().cores) {
+    : NodeControl(loop, within_descriptors(std::move(settings)), loader),
+      placement_(this->settings().cores),
+      kept_(make_pool(this->settings())),
+      trim_timer_(loop),
+      wake_timer_(loop) {
   Engine::Start start{.now = loop.now(), .wall = loop.wall(), .seed = loop.random()};
   for (; start.index < this->settings().cores; ++start.index) {
     threads_.push_back(
@@ -72,39 +93,69 @@ LocalControl::~LocalControl() {
   for (auto& thread : threads_) thread->wake();  // all: one may wait for what another has to hand over
 }
 
-Result<NodeControl::SocketPair> LocalControl::open_sockets(const Endpoint& local, const Inlet& inlet) {
-  auto rtp = open_udp(local);
+Result<SocketPair> LocalControl::open_sockets(const Endpoint& local, const Inlet& inlet) {
+  auto rtp = open_udp(local, inlet.is_bursty);
   if (!rtp) return pass(rtp);
-  auto rtcp = open_udp({local.address, static_cast<uint16_t>(local.port + 1)});
+  auto rtcp = open_udp({local.address, static_cast<uint16_t>(local.port + 1)}, false);
   if (!rtcp) {
     ::close(*rtp);
     return pass(rtcp);
   }
-  MediaThread& thread = thread_of(inlet.anchor);
-  thread.watch(*rtp, inlet);
-  Inlet reports = inlet;
-  reports.is_rtcp = true;
-  reports.is_bursty = false;
-  thread.watch(*rtcp, reports);
-  wake_after_turn();
-  return SocketPair{static_cast<Socket>(*rtp), static_cast<Socket>(*rtcp)};
+  const SocketPair pair{.local = local, .rtp = static_cast<Socket>(*rtp), .rtcp = static_cast<Socket>(*rtcp)};
+  thread_of(inlet.anchor).watch(pair, inlet);
+  wake_soon();
+  return pair;
 }
 
-void LocalControl::close_sockets(AnchorId anchor, std::vector<Socket> sockets) {
-  for (Socket socket : sockets) thread_of(anchor).close(static_cast<int>(socket));
-  wake_after_turn();
+void LocalControl::close_sockets(AnchorId anchor, const SocketPair& pair) {
+  thread_of(anchor).close(pair);
+  wake_soon();
 }
 
-void LocalControl::command(AnchorId anchor, Command run) {
+std::optional<SocketPair> LocalControl::reuse_sockets(const IpAddress& bind, const Inlet& inlet) {
+  if (inlet.is_bursty) return std::nullopt;  // its buffer is another
+  auto pair = kept_.take(bind, placement_.thread_of(inlet.anchor), loop().random(), loop().now());
+  if (!pair) return std::nullopt;
+  thread_of(inlet.anchor).watch(*pair, inlet);
+  wake_soon();
+  return pair;
+}
+
+bool LocalControl::keep_sockets(AnchorId anchor, const SocketPair& pair) {
+  if (!kept_.keep(pair, placement_.thread_of(anchor), loop().random(), loop().now())) return false;
+  thread_of(anchor).rest(pair);
+  wake_soon();
+  if (!trim_timer_.is_running()) trim_timer_.start(trim_interval, [this] { trim_kept(); });
+  return true;
+}
+
+void LocalControl::on_ports_short(const IpAddress& bind, AnchorId anchor) {
+  close_kept(kept_.spare(bind, placement_.thread_of(anchor), loop().random(), loop().now()));
+}
+
+void LocalControl::trim_kept() {
+  close_kept(kept_.trim(loop().random(), loop().now()));
+  if (!kept_.is_empty()) trim_timer_.start(trim_interval, [this] { trim_kept(); });
+}
+
+void LocalControl::close_kept(const std::vector<SocketPool::Excess>& pairs) {
+  for (const auto& [pair, thread] : pairs) {
+    threads_[thread]->close(pair);
+    give_back_port(pair.local.port);
+  }
+  if (!pairs.empty()) wake_soon();
+}
+
+void LocalControl::command(AnchorId anchor, Command run, Urgency urgency) {
   thread_of(anchor).command(std::move(run));
-  wake_after_turn();
+  urgency == Urgency::now ? wake_after_turn() : wake_soon();
 }
 
 void LocalControl::join(AnchorId first, AnchorId second) {
   auto move = placement_.join(first, second);
   if (!move) return;
   threads_[move->from]->hand_over(std::move(move->anchors), *threads_[move->to]);
-  wake_after_turn();
+  wake_soon();
 }
 
 /// What one turn of the loop commands is carried out together.
@@ -113,8 +164,17 @@ void LocalControl::wake_after_turn() {
   loop().post([this, alive = is_alive_] {
     if (!*alive) return;
     is_wake_posted_ = false;
-    for (auto& thread : threads_) thread->wake();
+    wake_all();
   });
+}
+
+void LocalControl::wake_soon() {
+  if (!is_wake_posted_ && !wake_timer_.is_running()) wake_timer_.start(soon, [this] { wake_all(); });
+}
+
+void LocalControl::wake_all() {
+  wake_timer_.stop();
+  for (auto& thread : threads_) thread->wake();
 }
 
 LocalNode::LocalNode(io::Loop& loop, NodeSettings settings, http::Client* client)

@@ -19,17 +19,27 @@ class LocalControl final : public NodeControl {
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
-  void close_sockets(AnchorId anchor, std::vector<Socket> sockets) override;
-  void command(AnchorId anchor, Command run) override;
+  void close_sockets(AnchorId anchor, const SocketPair& pair) override;
+  std::optional<SocketPair> reuse_sockets(const IpAddress& bind, const Inlet& inlet) override;
+  bool keep_sockets(AnchorId anchor, const SocketPair& pair) override;
+  size_t kept_free_count() override { return kept_.free_count(loop().now()); }
+  void on_ports_short(const IpAddress& bind, AnchorId anchor) override;
+  void command(AnchorId anchor, Command run, Urgency urgency) override;
   void place(AnchorId anchor, const std::string& call) override { placement_.place(anchor, call); }
   void join(AnchorId first, AnchorId second) override;
   void forget(AnchorId anchor) override { placement_.remove(anchor); }
   MediaThread& thread_of(AnchorId anchor) { return *threads_[placement_.thread_of(anchor)]; }
+  void close_kept(const std::vector<SocketPool::Excess>& pairs);
+  void trim_kept();
   void wake_after_turn();
+  void wake_soon();
+  void wake_all();
 
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
   bool is_wake_posted_ = false;
   Placement placement_;
+  SocketPool kept_;
+  io::Timer trim_timer_, wake_timer_;
   std::vector<std::unique_ptr<MediaThread>> threads_;
 };
 

@@ -35,27 +35,30 @@ Result<Socket> LoopControl::open_socket(const Endpoint& local, Inlet inlet) {
   return place;
 }
 
-Result<NodeControl::SocketPair> LoopControl::open_sockets(const Endpoint& local, const Inlet& inlet) {
+Result<SocketPair> LoopControl::open_sockets(const Endpoint& local, const Inlet& inlet) {
   auto rtp = open_socket(local, inlet);
   if (!rtp) return pass(rtp);
   Inlet reports = inlet;
   reports.is_rtcp = true;
   auto rtcp = open_socket({local.address, static_cast<uint16_t>(local.port + 1)}, reports);
   if (!rtcp) {
-    close_sockets(inlet.anchor, {*rtp});
+    close_socket(*rtp);
     return pass(rtcp);
   }
-  return SocketPair{*rtp, *rtcp};
+  return SocketPair{.local = local, .rtp = *rtp, .rtcp = *rtcp};
 }
 
-void LoopControl::close_sockets(AnchorId, std::vector<Socket> sockets) {
-  for (Socket socket : sockets) {
-    sockets_[socket].reset();
-    free_sockets_.push_back(socket);
-  }
+void LoopControl::close_sockets(AnchorId, const SocketPair& pair) {
+  close_socket(pair.rtp);
+  close_socket(pair.rtcp);
 }
 
-void LoopControl::command(AnchorId, Command run) {
+void LoopControl::close_socket(Socket socket) {
+  sockets_[socket].reset();
+  free_sockets_.push_back(socket);
+}
+
+void LoopControl::command(AnchorId, Command run, Urgency) {
   run(engine_, loop().now());
   if (!engine_.has_work() || tick_timer_.is_running()) return;
   next_tick_ = loop().now() + Engine::tick_length;

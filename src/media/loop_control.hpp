@@ -17,11 +17,12 @@ class LoopControl final : public NodeControl, private EngineOutput {
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
-  void close_sockets(AnchorId anchor, std::vector<Socket> sockets) override;
-  void command(AnchorId anchor, Command run) override;
+  void close_sockets(AnchorId anchor, const SocketPair& pair) override;
+  void command(AnchorId anchor, Command run, Urgency urgency) override;
   void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override;
   void tell(AnchorId anchor, Event event) override;
 
+  void close_socket(Socket socket);
   Result<Socket> open_socket(const Endpoint& local, Inlet inlet);
   void on_datagram(const Inlet& inlet, const Endpoint& from, io::Bytes datagram);
   void tick();

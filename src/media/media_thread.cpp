@@ -21,8 +21,8 @@ namespace {
 constexpr int ready_max = 256;
 constexpr uint64_t ticks_made_up_max = 5;  // after a stall; more would only queue at the far ends
 
-// Speech that waits for its turn behind signalling or another program is a gap that somebody hears. Round robin at a low
-// real-time priority: kernel threads and what an operator puts above stay above.
+// Speech that waits for its turn behind signalling or another program is a gap that somebody hears. Round robin at a
+// low real-time priority: kernel threads and what an operator puts above stay above.
 void claim_real_time() {
   const sched_param priority{.sched_priority = 2};
   if (::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &priority) == 0) return;
@@ -94,22 +94,38 @@ void MediaThread::wake() {
   queue_->wake_up();
 }
 
-void MediaThread::watch(int socket, const Inlet& inlet) {
-  command([this, socket, inlet](Engine&, io::Instant) { add_socket(socket, inlet); });
+void MediaThread::watch(const SocketPair& pair, const Inlet& inlet) {
+  command([this, pair, inlet](Engine&, io::Instant) {
+    add_socket(static_cast<int>(pair.rtp), inlet);
+    Inlet reports = inlet;
+    reports.is_rtcp = true;
+    reports.is_bursty = false;
+    add_socket(static_cast<int>(pair.rtcp), reports);
+  });
 }
 
 void MediaThread::add_socket(int socket, const Inlet& inlet) {
   if (static_cast<size_t>(socket) >= watched_.size()) watched_.resize(static_cast<size_t>(socket) * 2 + 64);
-  watched_[static_cast<size_t>(socket)] = {.inlet = inlet, .is_ours = true};
+  Watched& watched = watched_[static_cast<size_t>(socket)];
+  watched.inlet = inlet;
+  if (std::exchange(watched.is_ours, true)) return;  // it rested here
   epoll_event wanted{.events = EPOLLIN, .data = {.fd = socket}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &wanted);
 }
 
-void MediaThread::close(int socket) {
-  command([this, socket](Engine&, io::Instant) {
+void MediaThread::rest(const SocketPair& pair) {
+  command([this, pair](Engine&, io::Instant) {
+    for (Socket socket : {pair.rtp, pair.rtcp}) watched_[socket].inlet = {};
+  });
+}
+
+void MediaThread::close(const SocketPair& pair) {
+  command([this, pair](Engine&, io::Instant) {
     flush();  // last reports of the anchor
-    watched_[static_cast<size_t>(socket)] = {};
-    ::close(socket);
+    for (Socket socket : {pair.rtp, pair.rtcp}) {
+      watched_[socket] = {};
+      ::close(static_cast<int>(socket));
+    }
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "media/datagrams.hpp"
 #include "media/engine.hpp"
+#include "media/socket_pool.hpp"
 #include "media/worker_pool.hpp"
 
 namespace nearend::media {
@@ -30,9 +31,12 @@ class MediaThread final : private EngineOutput {
   /// Has what was commanded carried out. One for all commands of a turn of the caller's loop: each costs a switch of
   /// threads.
   void wake();
-  /// From now on the socket's datagrams come in as `inlet` says. Given before the anchor is added.
-  void watch(int socket, const Inlet& inlet);
-  void close(int socket);
+  /// From now on the sockets' datagrams come in as `inlet` says, of the second as its RTCP. Given before the anchor is
+  /// added. The sockets belong to the thread now; it closes what it has at its end.
+  void watch(const SocketPair& pair, const Inlet& inlet);
+  /// From now on what comes in is thrown away, until the pair is watched again.
+  void rest(const SocketPair& pair);
+  void close(const SocketPair& pair);
   /// Has `to` carry these anchors, with their sockets and all that works on them, from what is commanded next on; what
   /// was commanded before is carried out here. Until this thread has given them, `to` takes up no other command: its
   /// commands stay in order. The same thread calls for all threads of a node, so none waits for one that waits for it.
@@ -88,7 +92,7 @@ class MediaThread final : private EngineOutput {
   DatagramReader reader_;
   DatagramWriter writer_;
   std::vector<Watched> watched_;  // by descriptor
-  std::deque<Step> steps_;     // taken from the queue; more than a moment only behind an arrival
+  std::deque<Step> steps_;        // taken from the queue; more than a moment only behind an arrival
   Events events_;
   PooledWorker worker_;
   Engine engine_;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::chrono::seconds lease_check{1};
 constexpr int bind_tries = 16;
 constexpr size_t streams_max = 16;
+constexpr size_t short_part = 8;  // of the ports; fewer than this are free: short
 
 }  // namespace
 
@@ -79,8 +80,12 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
     telemetry::counter("nearend_media_allocate_failed_total").add();
     return pass(opened);
   }
-  command(held.info.id, [id = held.info.id, sockets = std::move(sockets), has_inner = held.has_inner](
-                            Engine& engine, io::Instant now) { engine.add(id, sockets, has_inner, now); });
+  command(
+      held.info.id,
+      [id = held.info.id, sockets = std::move(sockets), has_inner = held.has_inner](Engine& engine, io::Instant now) {
+        engine.add(id, sockets, has_inner, now);
+      },
+      Urgency::soon);
   if (!held.leg.empty()) by_leg_[held.leg] = held.info.id;
   if (held.lease.count() > 0 && !lease_timer_.is_running()) lease_timer_.start(lease_check, [this] { check_leases(); });
   AnchorInfo info = held.info;
@@ -88,24 +93,29 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
   return info;
 }
 
-Result<NodeControl::SocketPair> NodeControl::open_pair(Held& held, const IpAddress& bind, const Inlet& inlet,
-                                                       uint16_t& port) {
+Result<SocketPair> NodeControl::open_pair(Held& held, const IpAddress& bind, const Inlet& inlet) {
+  if (auto kept = reuse_sockets(bind, inlet)) {
+    held.pairs.push_back(*kept);
+    return *kept;
+  }
+  auto opened = open_new_pair(bind, inlet);
+  if (opened)
+    held.pairs.push_back(*opened);
+  else
+    opened.error().kind = Error::Kind::unavailable;
+  return opened;
+}
+
+Result<SocketPair> NodeControl::open_new_pair(const IpAddress& bind, const Inlet& inlet) {
+  if (ports_.free_count(loop_.now()) <= ports_.size() / short_part) on_ports_short(bind, inlet.anchor);
   Result<SocketPair> opened = fail(Error::Kind::unavailable, "all media ports from {} to {} are taken or resting",
                                    settings_.port_first, settings_.port_last);
   for (int i = 0; i < bind_tries && !opened; ++i) {
     const auto taken = ports_.take(loop_.random(), loop_.now());
     if (!taken) break;
     opened = open_sockets({bind, *taken}, inlet);
-    if (!opened) {  // somebody else's port: not tried again at once
-      ports_.give_back(*taken, loop_.random(), loop_.now());
-      continue;
-    }
-    port = *taken;
-    held.ports.push_back(port);
-    held.sockets.push_back(opened->first);
-    held.sockets.push_back(opened->second);
+    if (!opened) give_back_port(*taken);  // somebody else's: not tried again at once
   }
-  if (!opened) opened.error().kind = Error::Kind::unavailable;
   return opened;
 }
 
@@ -122,16 +132,18 @@ Result<void> NodeControl::open_streams(Held& held, const AllocateRequest& reques
     inlet.is_bursty = kind == StreamKind::video || kind == StreamKind::screen;
     AnchorInfo::StreamPorts ports{.kind = kind};
     Engine::StreamSockets made{.kind = kind};
-    auto pair = open_pair(held, outer, inlet, ports.outer.port);
+    auto pair = open_pair(held, outer, inlet);
     if (!pair) return pass(pair);
-    std::tie(made.outer_rtp, made.outer_rtcp) = *pair;
-    ports.outer.address = outer_told;
+    made.outer_rtp = pair->rtp;
+    made.outer_rtcp = pair->rtcp;
+    ports.outer = {outer_told, pair->local.port};
     if (request.has_inner) {
       inlet.side = Side::inner;
-      pair = open_pair(held, settings_.bind_inner, inlet, ports.inner.port);
+      pair = open_pair(held, settings_.bind_inner, inlet);
       if (!pair) return pass(pair);
-      std::tie(made.inner_rtp, made.inner_rtcp) = *pair;
-      ports.inner.address = settings_.advertised_inner.value_or(settings_.bind_inner);
+      made.inner_rtp = pair->rtp;
+      made.inner_rtcp = pair->rtcp;
+      ports.inner = {settings_.advertised_inner.value_or(settings_.bind_inner), pair->local.port};
     }
     held.info.streams.push_back(ports);
     sockets.push_back(made);
@@ -155,9 +167,12 @@ Result<void> NodeControl::set_remote_now(AnchorId anchor, Side side, Remote remo
   const auto& address = remote.rtp.address;
   if (address.is_multicast() || address == IpAddress::v4(0xffffffff))
     return fail(Error::Kind::refused, "remote {} is a multicast or broadcast address", address.to_string());
-  command(anchor, [anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {
-    engine.set_remote(anchor, side, remote, now);
-  });
+  command(
+      anchor,
+      [anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {
+        engine.set_remote(anchor, side, remote, now);
+      },
+      Urgency::soon);
   return {};
 }
 
@@ -193,7 +208,7 @@ Task<Result<void>> NodeControl::arm(AnchorId anchor, Path path) {
   if (!checked) co_return pass(checked);
   (*held)->armed = path;
   if (path.kind == Path::Kind::bridge) join(anchor, path.peer);
-  command(anchor, [anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); });
+  command(anchor, [anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); }, Urgency::soon);
   co_return Result<void>{};
 }
 
@@ -206,8 +221,10 @@ void NodeControl::open(AnchorId anchor) {
 }
 
 void NodeControl::watch_silence(AnchorId anchor, milliseconds after) {
-  if (auto held = find(anchor))
-    command(anchor, [anchor, after](Engine& engine, io::Instant now) { engine.watch_silence(anchor, after, now); });
+  if (!find(anchor)) return;
+  command(
+      anchor, [anchor, after](Engine& engine, io::Instant now) { engine.watch_silence(anchor, after, now); },
+      Urgency::soon);
 }
 
 Task<Result<std::vector<StreamStats>>> NodeControl::stats(AnchorId anchor) {
@@ -257,16 +274,18 @@ void NodeControl::drop(AnchorId anchor) {
   Held held = std::move(found->second);
   held_.erase(found);
   by_leg_.erase(held.leg);
-  command(anchor, [anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); });
+  command(anchor, [anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); }, Urgency::soon);
   free_slots_.push_back(static_cast<uint32_t>(static_cast<uint64_t>(anchor)));
   free_sockets(held);
   forget(anchor);
 }
 
 void NodeControl::free_sockets(Held& held) {
-  if (!held.sockets.empty()) close_sockets(held.info.id, std::exchange(held.sockets, {}));
-  for (uint16_t port : held.ports) ports_.give_back(port, loop_.random(), loop_.now());
-  held.ports.clear();
+  for (const SocketPair& pair : std::exchange(held.pairs, {})) {
+    if (keep_sockets(held.info.id, pair)) continue;
+    close_sockets(held.info.id, pair);
+    give_back_port(pair.local.port);
+  }
 }
 
 void NodeControl::release_all() {
@@ -284,9 +303,9 @@ Task<Result<NodeState>> NodeControl::state() {
   state.capabilities = settings_.capabilities;
   state.anchors = static_cast<uint32_t>(held_.size());
   state.anchors_max = settings_.anchors_max;
-  const double ports_taken = ports_.size() == 0 ? 1.0
-                                                : 1.0 - static_cast<double>(ports_.free_count(loop_.now())) /
-                                                            static_cast<double>(ports_.size());
+  const size_t ports_free = ports_.free_count(loop_.now()) + kept_free_count();
+  const double ports_taken =
+      ports_.size() == 0 ? 1.0 : 1.0 - static_cast<double>(ports_free) / static_cast<double>(ports_.size());
   state.load = std::max(static_cast<double>(state.anchors) / state.anchors_max, ports_taken);
   co_return state;
 }

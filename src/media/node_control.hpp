@@ -7,6 +7,7 @@
 #include "media/engine.hpp"
 #include "media/node.hpp"
 #include "media/port_pool.hpp"
+#include "media/socket_pool.hpp"
 #include "media/source_loader.hpp"
 
 namespace nearend::media {
@@ -37,7 +38,6 @@ class NodeControl : public Control {
 
  protected:
   using Command = std::move_only_function<void(Engine&, io::Instant)>;
-  using SocketPair = std::pair<Socket, Socket>;
 
   /// `loader` outlives this.
   NodeControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader);
@@ -45,9 +45,18 @@ class NodeControl : public Control {
   /// Binds RTP on `local` and RTCP on the port above; packets go to the engine as `inlet` says.
   virtual Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) = 0;
   /// Called after the anchor's removal was commanded (or when allocation fails half way).
-  virtual void close_sockets(AnchorId anchor, std::vector<Socket> sockets) = 0;
-  /// Runs on the thread of the anchor's engine, in order.
-  virtual void command(AnchorId anchor, Command run) = 0;
+  virtual void close_sockets(AnchorId anchor, const SocketPair& pair) = 0;
+  /// For nodes that keep sockets open between legs: a pair that is ready for `inlet`; whether one that is given back
+  /// stays open (else close_sockets follows); what is ready; a hint that ports for more sockets on `bind` run short.
+  virtual std::optional<SocketPair> reuse_sockets(const IpAddress& /*bind*/, const Inlet& /*inlet*/) { return {}; }
+  virtual bool keep_sockets(AnchorId /*anchor*/, const SocketPair& /*pair*/) { return false; }
+  virtual size_t kept_free_count() { return 0; }
+  virtual void on_ports_short(const IpAddress& /*bind*/, AnchorId /*anchor*/) {}
+  /// How long a command may wait: what nobody hears at once can keep others company, since each waking of a media
+  /// thread costs a switch.
+  enum class Urgency : uint8_t { now, soon };
+  /// Runs on the thread of the anchor's engine, in order; one that is urgent takes along what waits.
+  virtual void command(AnchorId anchor, Command run, Urgency urgency = Urgency::now) = 0;
   /// For nodes with several engines: an anchor begins, two will work together (they are on one engine from the next
   /// command on), one has gone.
   virtual void place(AnchorId /*anchor*/, const std::string& /*call*/) {}
@@ -57,6 +66,8 @@ class NodeControl : public Control {
   /// For what the engine tells; loop's thread, never from within a command.
   void on_event(AnchorId anchor, Event event);
   io::Loop& loop() { return loop_; }
+  /// The port of a pair that was kept and is being closed rests and is free again.
+  void give_back_port(uint16_t port) { ports_.give_back(port, loop_.random(), loop_.now()); }
   const NodeSettings& settings() const { return settings_; }
   /// Releases all without a word, before the engine goes.
   void release_all();
@@ -65,8 +76,7 @@ class NodeControl : public Control {
   struct Held {
     AnchorInfo info;
     std::string leg;
-    std::vector<Socket> sockets;
-    std::vector<uint16_t> ports;
+    std::vector<SocketPair> pairs;
     std::vector<JobId> jobs;
     bool has_inner = true;
     std::optional<Path> armed;
@@ -76,7 +86,8 @@ class NodeControl : public Control {
 
   Result<AnchorInfo> allocate_now(AllocateRequest request);
   Result<void> open_streams(Held& held, const AllocateRequest& request, std::vector<Engine::StreamSockets>& sockets);
-  Result<SocketPair> open_pair(Held& held, const IpAddress& bind, const Inlet& inlet, uint16_t& port);
+  Result<SocketPair> open_pair(Held& held, const IpAddress& bind, const Inlet& inlet);
+  Result<SocketPair> open_new_pair(const IpAddress& bind, const Inlet& inlet);
   Result<void> set_remote_now(AnchorId anchor, Side side, Remote remote);
   Result<void> check_path(const Held& held, const Path& path);
   Result<void> connect_now(AnchorId anchor, const Path& path);

@@ -71,17 +71,18 @@ struct RealNode {
     from.send(to, bytes);
   }
 
+  template <class T>
+  static Task<void> keep(Task<T> task, std::optional<T>& out) {
+    auto value = co_await task;
+    out.emplace(std::move(value));
+  }
+
  private:
   static void hear(std::vector<rtp::Packet>& heard, io::Bytes bytes) {
     auto packet = rtp::parse_packet(bytes);
     if (!packet) return;
     packet->payload = {};
     heard.push_back(*packet);
-  }
-  template <class T>
-  static Task<void> keep(Task<T> task, std::optional<T>& out) {
-    auto value = co_await task;
-    out.emplace(std::move(value));
   }
 };
 
