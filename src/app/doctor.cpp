@@ -11,6 +11,7 @@
 #include "app/files.hpp"
 #include "io/asio_world.hpp"
 #include "io/async.hpp"
+#include "media/local_control.hpp"
 #include "sip/uri.hpp"
 
 namespace nearend::app {
@@ -172,8 +173,19 @@ void check_directory(Report& report, std::string_view key, const std::string& pa
   }
 }
 
+void check_tiers(Report& report, const media::NodeSettings& node) {
+  report.good("tier sockets", "always");
+  if (!node.may_use_kernel()) return report.hint("tier kernel", "turned off by media.tiers", "");
+  const auto devices = flow::FlowTable::probe(media::flow_settings(node));
+  if (devices)
+    report.good("tier kernel", "on " + *devices);
+  else
+    report.hint("tier kernel", "not here; plain speech takes three times the CPU", devices.error().text);
+}
+
 void check_media(Report& report, const media::NodeSettings& node) {
   check_ports(report, node.port_first, node.port_last);
+  check_tiers(report, node);
   check_directory(report, "media.recordings", node.recordings);
   check_directory(report, "media.cache", node.cache);
 }
@@ -249,6 +261,7 @@ int run_doctor(const std::string& config_path) {
   check_limits(report);
   if (config_path.empty()) {
     check_ports(report, media::NodeSettings{}.port_first, media::NodeSettings{}.port_last);
+    check_tiers(report, {});
     check_lab(report);
   } else {
     check_config(report, config_path);

@@ -165,6 +165,16 @@ Result<std::unique_ptr<FlowTable>> FlowTable::open(const Settings& settings) {
   return table;
 }
 
+Result<std::string> FlowTable::probe(const Settings& settings) {
+  Program program;
+  auto loaded = program.load(settings.port_first, 1);
+  if (!loaded) return pass(loaded);
+  std::string names;
+  if (find_devices(settings.addresses, names).empty())
+    return fail(Error::Kind::unsupported, "no device with Ethernet frames has the media addresses");
+  return names;
+}
+
 FlowTable::FlowTable(std::unique_ptr<Program> program, const Settings& settings)
     : program_(std::move(program)),
       kept_(program_->slots.size()),

@@ -73,6 +73,8 @@ class FlowTable {
   /// Loads and attaches the program. Errors: refused, a right is missing; unsupported, the kernel lacks something; the
   /// words say what to do.
   static Result<std::unique_ptr<FlowTable>> open(const Settings& settings);
+  /// Loads it and lets it go again: what open() would attach to, or why it would fail. Touches no running node.
+  static Result<std::string> probe(const Settings& settings);
   ~FlowTable();
   FlowTable(const FlowTable&) = delete;
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "flow/flow_table.hpp"
 #include "media/early_packets.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
@@ -58,6 +59,20 @@ struct PreviousRemote {
   io::Instant accepted_until{}, kept_until{};
 };
 
+/// One port of an anchor.
+struct PortOf {
+  uint8_t stream = 0;
+  Side side = Side::outer;
+};
+
+/// What a port's packets do while the kernel relays them.
+struct LentFlow {
+  AnchorId target = AnchorId::none;
+  PortOf to;
+  io::Instant since{};
+  flow::Passed seen;  ///< Up to here our own figures have it.
+};
+
 /// One side of one stream: what it accepts, the stream that its far end sees, and what is known about both.
 struct Port {
   Port(uint32_t ssrc, uint16_t sequence, uint32_t timestamp) : out(ssrc, sequence, timestamp) {}
@@ -65,6 +80,7 @@ struct Port {
   Socket rtp_socket = 0, rtcp_socket = 0;
   SourceGate gate;
   std::unique_ptr<PreviousRemote> previous;
+  std::unique_ptr<LentFlow> lent;  ///< The kernel relays what comes in here.
   CodecList codecs;
   bool has_remote = false, may_send = true, may_receive = true, has_first_packet = false, is_opaque = false;
   uint16_t ptime_ms = 20;
@@ -85,6 +101,9 @@ struct Port {
   io::Instant sr_received_at{};
   std::optional<float> rtt_ms, remote_loss;
   PortCounters counters;
+
+  /// Speech to or from one known far end.
+  bool is_relayable() const { return has_remote && !is_opaque && !previous; }
 };
 
 struct Stream {
@@ -129,6 +148,9 @@ struct Anchor {
   uint32_t own_event_timestamp = 0;
   io::Instant feed_since{};
   std::unique_ptr<AnchorJobs> jobs;
+  uint8_t lent = 0;  ///< Ports whose packets the kernel relays.
+  milliseconds lent_pause{200};
+  io::Instant lent_again_at{};
   std::unique_ptr<EarlyPackets> early;  ///< Until the first path that has somebody at the other end.
 };
 

@@ -71,6 +71,7 @@ void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_i
 void Engine::remove(AnchorId id, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor) return;
+  take_back(*anchor, now);
   end_jobs(*anchor, now);
   leave_bridge(*anchor, Path{}, now);
   for (Stream& stream : anchor->streams) {
@@ -111,6 +112,7 @@ void Engine::count_totals(const Port& port) {
 void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor || remote.stream >= anchor->streams.size()) return;
+  take_back(*anchor, now);
   Port& port = anchor->streams[remote.stream].at(side);
   const bool has_moved = !port.has_remote || port.gate.described() != remote.rtp;
   if (has_moved && port.has_remote && port.has_first_packet && remote.rtp.port != 0) {
@@ -163,10 +165,16 @@ void Engine::watch_silence(AnchorId id, milliseconds after, io::Instant now) {
   anchor->last_heard = now;
 }
 
+size_t Engine::lent_count(AnchorId id) {
+  const Anchor* anchor = find(id);
+  return anchor ? anchor->lent : 0;
+}
+
 std::vector<StreamStats> Engine::stats(AnchorId id) {
   std::vector<StreamStats> all;
   Anchor* anchor = find(id);
   if (!anchor) return all;
+  read_lent(*anchor);
   for (Stream& stream : anchor->streams) {
     for (Side side : {Side::outer, Side::inner}) {
       if (side == Side::inner && !stream.has_inner) continue;

@@ -17,6 +17,8 @@ class EngineOutput {
   virtual void tell(AnchorId anchor, Event event) = 0;
 };
 
+class KernelPath;
+
 /// Where a datagram came in.
 struct Inlet {
   AnchorId anchor = AnchorId::none;
@@ -50,6 +52,9 @@ class Engine {
   Engine(const Start& start, EngineOutput& output, Worker& worker);
   ~Engine();
 
+  /// Before the first anchor; none: everything is relayed here. `kernel` outlives this.
+  void set_kernel(KernelPath* kernel) { kernel_ = kernel; }
+
   /// `datagram` may be rewritten in place.
   void input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now);
   /// To be called every 20 ms while has_work().
@@ -61,9 +66,11 @@ class Engine {
   void set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now);
   void connect(AnchorId id, const Path& path, io::Instant now);
   /// The leg is about to be connected to `path`: what both ends say in the last moment before is kept for it.
-  void expect(AnchorId id, const Path& path);
+  void expect(AnchorId id, const Path& path, io::Instant now);
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
+  /// Ports of the leg whose packets the kernel relays at this moment.
+  size_t lent_count(AnchorId id);
 
   void play(AnchorId id, JobId job, std::vector<PlayItem> items, PlayEnds ends, io::Instant now);
   /// A clip that was not there when play or collect began, or why it will not come.
@@ -79,7 +86,7 @@ class Engine {
   };
   /// Gives anchors away with their players, collectors and recorders; `ids` holds all legs that these work with, and
   /// all that are or were bridged to each other. Between take_out and take_in their packets wait in the sockets.
-  Parcel take_out(std::span<const AnchorId> ids);
+  Parcel take_out(std::span<const AnchorId> ids, io::Instant now);
   void take_in(Parcel parcel);
 
  private:
@@ -140,6 +147,19 @@ class Engine {
   static bool needs_noise(const Anchor& anchor, io::Instant now);
   static bool needs_tick(const Anchor& anchor, io::Instant now);
 
+  // engine_flows.cpp
+  void try_kernel(Anchor& anchor, io::Instant now);
+  void lend(Anchor& anchor, PortOf from, Anchor& target, PortOf to, io::Instant now);
+  void take_up(Anchor& anchor, Side side, Port& in, const flow::Passed& passed);
+  template <class Visit>
+  void each_lent(Anchor& anchor, Visit visit);
+  /// The figures of the leg and of the one it is bridged to are up to date.
+  void read_lent(Anchor& anchor);
+  /// Before anything changes for the leg: it and the one it is bridged to are relayed here again. `is_misfit`: because
+  /// of a packet, not a command; what comes back so again and again is not for the kernel.
+  void take_back(Anchor& anchor, io::Instant now, bool is_misfit = false);
+  void check_lent(Anchor& anchor, io::Instant now);
+
   // engine_rtcp.cpp
   void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<const uint8_t> datagram,
                   io::Instant now);
@@ -162,6 +182,7 @@ class Engine {
 
   EngineOutput& output_;
   Worker& worker_;
+  KernelPath* kernel_ = nullptr;
   io::Instant start_;
   int64_t wall_at_start_ns_;
   uint64_t random_state_;

@@ -5,8 +5,10 @@
 
 namespace nearend::media {
 
-Engine::Parcel Engine::take_out(std::span<const AnchorId> ids) {
+Engine::Parcel Engine::take_out(std::span<const AnchorId> ids, io::Instant now) {
   Parcel parcel;
+  for (AnchorId id : ids)
+    if (Anchor* anchor = find(id)) take_back(*anchor, now);
   for (AnchorId id : ids) {
     if (!find(id)) continue;
     parcel.anchors.push_back(std::move(anchors_[slot_of(id)]));

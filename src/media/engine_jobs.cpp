@@ -13,6 +13,7 @@ AnchorJobs& Engine::jobs_of(Anchor& anchor) {
 void Engine::play(AnchorId id, JobId job, std::vector<PlayItem> items, PlayEnds ends, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor) return;
+  take_back(*anchor, now);
   AnchorJobs& jobs = jobs_of(*anchor);
   if (jobs.player) end_player(*anchor, true, now);
   jobs.player = std::make_unique<Player>(job, std::move(items), ends);
@@ -30,6 +31,7 @@ void Engine::collect(AnchorId id, JobId job, const CollectRequest& request, std:
                      io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor) return;
+  take_back(*anchor, now);
   AnchorJobs& jobs = jobs_of(*anchor);
   if (jobs.collector) end_collector(*anchor, "", false, now);
   jobs.collector = std::make_unique<Collector>();
@@ -66,8 +68,10 @@ void Engine::record(JobId job, const RecordRequest& request, std::string path, i
   }
   auto recorder = std::make_unique<Recorder>(job, request, std::move(path), begin);
   for (size_t i = 0; i < recorder->legs().size(); ++i)
-    if (Anchor* leg = find(recorder->legs()[i].anchor))
+    if (Anchor* leg = find(recorder->legs()[i].anchor)) {
+      take_back(*leg, now);
       jobs_of(*leg).taps.push_back({recorder.get(), static_cast<uint8_t>(i)});
+    }
   recorders_.push_back(std::move(recorder));
 }
 

@@ -29,6 +29,7 @@ void Engine::tick(io::Instant now) {
 }
 
 void Engine::tick_active(Anchor& anchor, io::Instant now) {
+  if (kernel_) read_lent(anchor);
   tick_events(anchor, now);
   tick_move(anchor, now);
   tick_jobs(anchor, now);
@@ -74,6 +75,7 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
   Port& port = anchor.streams.front().outer;
   Player* player = anchor.jobs ? anchor.jobs->player.get() : nullptr;
   if (!player && !needs_noise(anchor, now)) return;
+  take_back(anchor, now);  // a place of the stream is ours now
   if (player && !port.codecs.own() && port.has_remote) {
     end_player(anchor, false, now);
     return;
@@ -157,6 +159,7 @@ void Engine::send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const r
 }
 
 void Engine::check(Anchor& anchor, io::Instant now) {
+  if (kernel_) check_lent(anchor, now);
   if (needs_noise(anchor, now)) activate(anchor);
   const Port& first = anchor.streams.front().outer;
   const bool is_expected = first.has_remote && first.may_receive && first.gate.described().port != 0;

@@ -67,23 +67,44 @@ SocketPool make_pool(const NodeSettings& settings) {
                     std::min(choice_min, pairs / small_part));
 }
 
+/// Null where the settings or the system forbid it; then user space does the same.
+std::unique_ptr<flow::FlowTable> open_flows(const NodeSettings& settings) {
+  if (!settings.may_use_kernel()) return nullptr;
+  auto table = flow::FlowTable::open(flow_settings(settings));
+  if (table) {
+    telemetry::info("media_in_kernel", {{"attached", (*table)->description()}});
+    return std::move(*table);
+  }
+  const bool is_wanted = settings.tiers == "kernel";
+  (is_wanted ? telemetry::warn : telemetry::info)("media_not_in_kernel", {{"reason", table.error().text}});
+  return nullptr;
+}
+
 }  // namespace
+
+flow::FlowTable::Settings flow_settings(const NodeSettings& node) {
+  flow::FlowTable::Settings settings{.port_first = node.port_first, .port_last = node.port_last};
+  settings.addresses = {node.bind_outer, node.bind_inner};
+  if (node.bind_outer_v6) settings.addresses.push_back(*node.bind_outer_v6);
+  return settings;
+}
 
 LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool)
     : NodeControl(loop, within_descriptors(std::move(settings)), loader),
+      flows_(open_flows(this->settings())),
       placement_(this->settings().cores),
       kept_(make_pool(this->settings())),
       trim_timer_(loop),
       wake_timer_(loop) {
   Engine::Start start{.now = loop.now(), .wall = loop.wall(), .seed = loop.random()};
   for (; start.index < this->settings().cores; ++start.index) {
-    threads_.push_back(
-        std::make_unique<MediaThread>(start, pool, [this, &loop, alive = is_alive_](MediaThread::Events events) {
-          loop.post([this, alive, events = std::move(events)]() mutable {
-            for (auto& [anchor, event] : events)
-              if (*alive) on_event(anchor, std::move(event));
-          });
-        }));
+    threads_.push_back(std::make_unique<MediaThread>(start, pool, flows_.get(),
+                                                     [this, &loop, alive = is_alive_](MediaThread::Events events) {
+                                                       loop.post([this, alive, events = std::move(events)]() mutable {
+                                                         for (auto& [anchor, event] : events)
+                                                           if (*alive) on_event(anchor, std::move(event));
+                                                       });
+                                                     }));
   }
 }
 

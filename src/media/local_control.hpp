@@ -9,6 +9,9 @@
 
 namespace nearend::media {
 
+/// Where a node's flows would be.
+flow::FlowTable::Settings flow_settings(const NodeSettings& node);
+
 /// A media node for real traffic, in the process of its caller: engines on threads of their own (NodeSettings::cores),
 /// sockets by epoll, files and speech on worker threads. The default of a gateway and of `nearend media`.
 class LocalControl final : public NodeControl {
@@ -16,6 +19,8 @@ class LocalControl final : public NodeControl {
   /// `pool` outlives this, and `loader` too. Its events come over `loop`, which outlives all of them.
   LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool);
   ~LocalControl() override;
+  /// Whether the kernel relays what comes in at this port at the moment. Any thread.
+  bool is_in_kernel(uint16_t port) const { return flows_ && flows_->is_installed(port); }
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
@@ -37,6 +42,7 @@ class LocalControl final : public NodeControl {
 
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
   bool is_wake_posted_ = false;
+  std::unique_ptr<flow::FlowTable> flows_;
   Placement placement_;
   SocketPool kept_;
   io::Timer trim_timer_, wake_timer_;
@@ -49,6 +55,7 @@ class LocalNode {
  public:
   LocalNode(io::Loop& loop, NodeSettings settings, http::Client* client);
   Control& control() { return control_; }
+  LocalControl& local() { return control_; }
 
  private:
   WorkerPool pool_;

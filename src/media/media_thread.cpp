@@ -31,7 +31,8 @@ void claim_real_time() {
 
 }  // namespace
 
-MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::function<void(Events)> on_events)
+MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, flow::FlowTable* flows,
+                         std::function<void(Events)> on_events)
     : on_events_(std::move(on_events)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
@@ -43,6 +44,7 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, std::func
                 queue->wake_up();
               }),
       engine_(start, *this, worker_) {
+  if (flows) engine_.set_kernel(&kernel_.emplace(*flows));
   for (int descriptor : {queue_->wake, timer_}) {
     epoll_event wanted{.events = EPOLLIN, .data = {.fd = descriptor}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &wanted);
@@ -189,7 +191,7 @@ void MediaThread::hand_over(std::vector<AnchorId> anchors, MediaThread& to) {
 
 void MediaThread::give(Transfer& transfer, std::span<const AnchorId> anchors) {
   flush();
-  transfer.parcel = engine_.take_out(anchors);
+  transfer.parcel = engine_.take_out(anchors, now());
   for (const auto& anchor : transfer.parcel.anchors) {
     for (const Stream& stream : anchor->streams) {
       for (Socket socket : stream.sockets()) {

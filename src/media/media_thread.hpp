@@ -10,6 +10,7 @@
 
 #include "media/datagrams.hpp"
 #include "media/engine.hpp"
+#include "media/kernel_flows.hpp"
 #include "media/socket_pool.hpp"
 #include "media/worker_pool.hpp"
 
@@ -22,8 +23,9 @@ class MediaThread final : private EngineOutput {
   using Command = std::move_only_function<void(Engine&, io::Instant)>;
   using Events = std::vector<std::pair<AnchorId, Event>>;
 
-  /// `on_events` is called on the media thread.
-  MediaThread(const Engine::Start& start, WorkerPool& pool, std::function<void(Events)> on_events);
+  /// `on_events` is called on the media thread. `flows`, where there are any, outlive this.
+  MediaThread(const Engine::Start& start, WorkerPool& pool, flow::FlowTable* flows,
+              std::function<void(Events)> on_events);
   ~MediaThread();
 
   /// Any thread; in order per caller. Taken up at the next `wake` at the latest.
@@ -95,6 +97,7 @@ class MediaThread final : private EngineOutput {
   std::deque<Step> steps_;        // taken from the queue; more than a moment only behind an arrival
   Events events_;
   PooledWorker worker_;
+  std::optional<KernelFlows> kernel_;
   Engine engine_;
   std::thread thread_;
 };

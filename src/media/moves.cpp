@@ -14,6 +14,8 @@ void Engine::connect(AnchorId id, const Path& path, io::Instant now) {
   if (!anchor) return;
   Anchor* peer = path.kind == Path::Kind::bridge ? find(path.peer) : nullptr;
   if (path.kind == Path::Kind::bridge && (!peer || peer == anchor)) return;
+  take_back(*anchor, now);
+  if (peer) take_back(*peer, now);
   const bool is_other = anchor->feed != Feed{path.kind, path.peer};
   const bool is_other_for_peer = peer && peer->feed != Feed{Path::Kind::bridge, id};
   if (is_other) leave_bridge(*anchor, path, now);
@@ -26,11 +28,14 @@ void Engine::connect(AnchorId id, const Path& path, io::Instant now) {
   if (is_other_for_peer) replay_early(*peer, now);
 }
 
-void Engine::expect(AnchorId id, const Path& path) {
+void Engine::expect(AnchorId id, const Path& path, io::Instant now) {
   Anchor* anchor = find(id);
   Anchor* peer = path.kind == Path::Kind::bridge ? find(path.peer) : nullptr;
-  for (Anchor* one : {anchor, peer})
-    if (one && !one->early) one->early = std::make_unique<EarlyPackets>();
+  for (Anchor* one : {anchor, peer}) {
+    if (!one) continue;
+    take_back(*one, now);
+    if (!one->early) one->early = std::make_unique<EarlyPackets>();
+  }
 }
 
 /// The one who stays behind hears the old feed until it gets a path of its own, for prove_within at most: both ends of

@@ -208,7 +208,7 @@ Task<Result<void>> NodeControl::arm(AnchorId anchor, Path path) {
   if (!checked) co_return pass(checked);
   (*held)->armed = path;
   if (path.kind == Path::Kind::bridge) join(anchor, path.peer);
-  command(anchor, [anchor, path](Engine& engine, io::Instant) { engine.expect(anchor, path); }, Urgency::soon);
+  command(anchor, [anchor, path](Engine& engine, io::Instant now) { engine.expect(anchor, path, now); }, Urgency::soon);
   co_return Result<void>{};
 }
 

@@ -45,7 +45,12 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     return;
   }
   Arrival arrival(datagram, *packet, now, inlet);
-  if (!admit(anchor, port, arrival, from) || !count_packet(port, arrival)) return;
+  if (port.lent) [[unlikely]]
+    read_lent(anchor);  // the source rules know what the kernel has seen
+  if (!admit(anchor, port, arrival, from)) return;
+  if (port.lent) [[unlikely]]
+    take_back(anchor, now, true);  // more than the kernel can do: a key, another SSRC
+  if (!count_packet(port, arrival)) return;
   note_arrival(anchor, port, arrival);
   if (!port.may_receive) return;
   if (port.is_opaque) {

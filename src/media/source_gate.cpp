@@ -97,6 +97,11 @@ bool SourceGate::admit_rtcp(const Endpoint& from) {
   return true;
 }
 
+std::optional<SourceGate::Known> SourceGate::known() const {
+  if (!is_locked_ || !has_ssrc_ || has_candidate_ssrc_) return std::nullopt;
+  return Known{locked_, ssrc_};
+}
+
 Endpoint SourceGate::rtp_target() const {
   if (is_learning_ && is_locked_) return locked_;
   return rtp_.address.is_unspecified() ? Endpoint{} : rtp_;

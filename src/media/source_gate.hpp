@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "io/loop.hpp"
@@ -31,6 +32,15 @@ class SourceGate {
   /// `is_pinned`: one SSRC at a time (audio).
   Verdict admit(const Endpoint& from, uint32_t ssrc, uint16_t sequence, bool is_pinned, io::Instant now);
   bool admit_rtcp(const Endpoint& from);
+
+  /// The one source whose packets are taken, once that is settled: locked, and its SSRC in no doubt.
+  struct Known {
+    Endpoint from;
+    uint32_t ssrc = 0;
+  };
+  std::optional<Known> known() const;
+  /// Packets of the known source were taken elsewhere, the last one then.
+  void note_alive(io::Instant last) { last_ = std::max(last_, last); }
 
   /// Where RTP goes: the learned source, else the description's. Port 0: nowhere.
   Endpoint rtp_target() const;

@@ -99,4 +99,19 @@ Continuity::Place Continuity::insert(uint32_t timestamp, Instant now) {
   return {.sequence = sequence_, .timestamp = timestamp};
 }
 
+std::optional<Continuity::Line> Continuity::line_of(Source source, uint16_t packets) const {
+  if (!is_fed_by(source) || since_switch_ < packets) return std::nullopt;
+  return Line{sequence_offset_, timestamp_offset_, static_cast<double>(ahead(timestamp_, last_sent_) - lead_)};
+}
+
+void Continuity::resume(uint16_t sequence_in, uint32_t timestamp_in, uint64_t packets, double followed,
+                        Instant last_sent) {
+  sequence_ = static_cast<uint16_t>(sequence_in + sequence_offset_);
+  timestamp_ = timestamp_in + timestamp_offset_;
+  clock_skew_ += followed;
+  since_switch_ = static_cast<uint16_t>(std::min<uint64_t>(settled, since_switch_ + packets));
+  last_sent_ = last_sent;
+  last_maker_ = Maker::far_end;
+}
+
 }  // namespace nearend::rtp

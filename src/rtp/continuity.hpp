@@ -35,6 +35,17 @@ class Continuity {
   /// event).
   Place insert(uint32_t timestamp, Instant now);
 
+  /// How a source's packets are placed for as long as nothing changes: what another can do in our stead.
+  struct Line {
+    uint16_t sequence_offset = 0;
+    uint32_t timestamp_offset = 0;
+    double ahead = 0;  ///< Of the clock line, without the lead, at the last packet.
+  };
+  /// Nothing unless the source feeds and has for `packets` packets.
+  std::optional<Line> line_of(Source source, uint16_t packets) const;
+  /// What another has placed along that line: its last packet, and by how many ticks the clock line has followed.
+  void resume(uint16_t sequence_in, uint32_t timestamp_in, uint64_t packets, double followed, Instant last_sent);
+
   bool has_sent() const { return has_sent_; }
   bool is_fed_by(Source source) const { return has_source_ && source_ == source; }
   uint32_t ssrc() const { return ssrc_; }

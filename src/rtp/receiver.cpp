@@ -49,9 +49,24 @@ Receiver::Verdict Receiver::on_packet(const Packet& packet, uint32_t clock_rate,
   return verdict;
 }
 
-void Receiver::add_jitter(const Packet& packet, uint32_t clock_rate, Instant now) {
+uint32_t Receiver::transit_of(uint32_t timestamp, uint32_t clock_rate, Instant now) {
   const uint64_t arrival = static_cast<uint64_t>(now.time_since_epoch().count()) / 1000 * clock_rate / 1'000'000;
-  const uint32_t transit = static_cast<uint32_t>(arrival) - packet.timestamp;
+  return static_cast<uint32_t>(arrival) - timestamp;
+}
+
+void Receiver::resume(const State& state, uint64_t more, uint32_t timestamp, uint32_t clock_rate, Instant last) {
+  cycles_ = state.extended_highest & 0xffff0000;
+  highest_ = static_cast<uint16_t>(state.extended_highest);
+  window_ = state.window;
+  jitter_ = state.jitter_ticks;
+  received_ += more;
+  bad_ = 0x10000;
+  transit_ = transit_of(timestamp, clock_rate, last);
+  has_transit_ = true;
+}
+
+void Receiver::add_jitter(const Packet& packet, uint32_t clock_rate, Instant now) {
+  const uint32_t transit = transit_of(packet.timestamp, clock_rate, now);
   if (has_transit_) {
     const double difference = std::abs(static_cast<double>(static_cast<int32_t>(transit - transit_)));
     // A source that lets its clock stand during silence would poison the figure for minutes.

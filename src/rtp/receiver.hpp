@@ -19,6 +19,16 @@ class Receiver {
   void restart();
   Verdict on_packet(const Packet& packet, uint32_t clock_rate, Instant now);
 
+  /// The figures that each packet changes, for who counts in our stead.
+  struct State {
+    uint32_t extended_highest = 0;
+    uint64_t window = 0;  ///< Bit n: highest - n has been seen.
+    double jitter_ticks = 0;
+  };
+  State state() const { return {extended_highest(), window_, jitter_}; }
+  /// What another has counted: `more` packets, the newest of them with this timestamp, at `last`.
+  void resume(const State& state, uint64_t more, uint32_t timestamp, uint32_t clock_rate, Instant last);
+
   bool has_begun() const { return has_begun_; }
   /// Highest sequence number with the count of wraps above it.
   uint32_t extended_highest() const { return cycles_ + highest_; }
@@ -33,6 +43,7 @@ class Receiver {
 
  private:
   void begin(const Packet& packet);
+  static uint32_t transit_of(uint32_t timestamp, uint32_t clock_rate, Instant now);
   void add_jitter(const Packet& packet, uint32_t clock_rate, Instant now);
 
   bool has_begun_ = false;
