@@ -12,12 +12,12 @@
 namespace nearend::app {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr std::string_view kVersion = "0.1.0";
+constexpr int failed = 1;
+constexpr std::string_view version_text = "0.1.0";
 
 int complain(const Error& error) {
   fmt::print(stderr, "nearend: {}\n", error.text);
-  return kFailed;
+  return failed;
 }
 
 template <class File>
@@ -100,7 +100,7 @@ int run(int argc, char** argv) {
   CLI::App app{
       "Nearend: a self-hosted, multi-region programmable voice platform.\n"
       "Begin with `nearend up`, or with `nearend demo` for five regions on this machine."};
-  app.set_version_flag("--version", std::string(kVersion));
+  app.set_version_flag("--version", std::string(version_text));
   app.require_subcommand(1);
   Choice choice;
   add_up(app, choice);

@@ -52,9 +52,9 @@ bool is_program_there(std::string_view name) {
 void check_limits(Report& report) {
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
-  constexpr rlim_t kSocketsPerLeg = 4;
-  const std::string detail =
-      fmt::format("{} now, {} at most: about {} legs", files.rlim_cur, files.rlim_max, files.rlim_max / kSocketsPerLeg);
+  constexpr rlim_t sockets_per_leg = 4;
+  const std::string detail = fmt::format("{} now, {} at most: about {} legs", files.rlim_cur, files.rlim_max,
+                                         files.rlim_max / sockets_per_leg);
   if (files.rlim_max < 4096) {
     report.bad("open files", detail, "raise the hard limit: ulimit -Hn 65536, or LimitNOFILE= in the unit");
   } else {

@@ -9,11 +9,11 @@
 namespace nearend::app {
 namespace {
 
-constexpr int kWrongUse = 2;
+constexpr int status_wrong_use = 2;
 
 int wrong_use(std::string_view text) {
   fmt::print(stderr, "nearend: {}\n", text);
-  return kWrongUse;
+  return status_wrong_use;
 }
 
 int run_flows(LabOptions& options) {

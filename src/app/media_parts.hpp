@@ -15,7 +15,8 @@ class LocalNode;
 
 namespace nearend::app {
 
-/// A media node in this process, whose media runs on threads of its own, or, where `url` is not empty, the way to one apart.
+/// A media node in this process, whose media runs on threads of its own, or, where `url` is not empty, the way to one
+/// apart.
 class MediaParts {
  public:
   MediaParts(io::World world, http::Client& http, const media::NodeSettings& settings, const std::string& url = {},

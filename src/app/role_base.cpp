@@ -8,7 +8,7 @@
 namespace nearend::app {
 namespace {
 
-constexpr std::chrono::milliseconds kIdlePoll{50};
+constexpr std::chrono::milliseconds idle_poll{50};
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void RoleBase::when_idle(io::Instant limit, io::Callback next) {
     next();
     return;
   }
-  poll_.start(kIdlePoll, [this, limit, next = std::move(next)]() mutable { when_idle(limit, std::move(next)); });
+  poll_.start(idle_poll, [this, limit, next = std::move(next)]() mutable { when_idle(limit, std::move(next)); });
 }
 
 int run_role(Role& role) {

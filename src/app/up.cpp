@@ -10,10 +10,10 @@
 namespace nearend::app {
 namespace {
 
-constexpr std::string_view kAccount = "AC00000000000000000000000000000001";
-constexpr std::string_view kLinkKey = "peers on one machine";
-constexpr std::string_view kZone = "local/here";
-constexpr uint16_t kFriendOffset = 20;
+constexpr std::string_view demo_account = "AC00000000000000000000000000000001";
+constexpr std::string_view shared_link_key = "peers on one machine";
+constexpr std::string_view zone = "local/here";
+constexpr uint16_t friend_offset = 20;
 
 /// The ports of a platform on loopback, counted from the phones' one.
 struct Ports {
@@ -26,7 +26,7 @@ struct Ports {
         api(static_cast<uint16_t>(first + 13)),
         app(static_cast<uint16_t>(first + 14)),
         gateway_http(static_cast<uint16_t>(first + 15)) {}
-  uint16_t friend_sip() const { return static_cast<uint16_t>(sip + kFriendOffset); }
+  uint16_t friend_sip() const { return static_cast<uint16_t>(sip + friend_offset); }
 };
 
 Endpoint on_loopback(uint16_t port) {
@@ -39,12 +39,12 @@ std::string link_uri(uint16_t port) {
 policy::Topology topology_of(const Ports& ports) {
   const std::string events = fmt::format("http://127.0.0.1:{}/v1/call-events", ports.api);
   return {.gateways = {{.name = "gateway",
-                        .region = std::string(kZone),
+                        .region = std::string(zone),
                         .link_uri = link_uri(ports.gateway_link),
                         .features = gateway::Settings{}.features,
                         .prefixes = {""}}},
           .routers = {{.name = "router",
-                       .region = std::string(kZone),
+                       .region = std::string(zone),
                        .link_uri = link_uri(ports.router_link),
                        .events_url = events}}};
 }
@@ -67,12 +67,12 @@ GatewayFile gateway_file(const Ports& ports, const std::string& directory) {
       .common = common_of(ports), .media = media_of(directory, 20'000), .http_listen = on_loopback(ports.gateway_http)};
   gateway::Settings& gateway = file.gateway;
   gateway.name = "gateway";
-  gateway.region = kZone;
+  gateway.region = zone;
   for (sip::Protocol protocol : {sip::Protocol::udp, sip::Protocol::tcp})
     gateway.listen.push_back({.protocol = protocol, .local = on_loopback(ports.sip)});
   gateway.link_listen.push_back({.protocol = sip::Protocol::tcp, .local = on_loopback(ports.gateway_link)});
   gateway.link_peers = {*parse_cidr("127.0.0.0/8")};
-  gateway.link_key = kLinkKey;
+  gateway.link_key = shared_link_key;
   gateway.journal_path = directory + "/journal";
   gateway::Provider phones;
   phones.name = "phones";
@@ -83,9 +83,9 @@ GatewayFile gateway_file(const Ports& ports, const std::string& directory) {
   phones.targets = {{.host = "127.0.0.1", .port = ports.friend_sip()}};
   phones.options_ping = std::chrono::seconds(0);
   gateway.providers.push_back(phones);
-  gateway.numbers.push_back({.value = "ivr", .account_sid = std::string(kAccount)});
+  gateway.numbers.push_back({.value = "ivr", .account_sid = std::string(demo_account)});
   gateway.numbers.push_back({.value = "friend",
-                             .account_sid = std::string(kAccount),
+                             .account_sid = std::string(demo_account),
                              .kind = gateway::NumberEntry::Kind::forward,
                              .forward_to = "friend"});
   return file;
@@ -95,18 +95,18 @@ RouterFile router_file(const Ports& ports, const std::string& directory, const s
   RouterFile file{.common = common_of(ports), .media = media_of(directory, 23'000)};
   router::Settings& router = file.router;
   router.name = "router";
-  router.region = kZone;
+  router.region = zone;
   router.link_listen.push_back({.protocol = sip::Protocol::tcp, .local = on_loopback(ports.router_link)});
   router.link_peers = {*parse_cidr("127.0.0.0/8")};
-  router.link_key = kLinkKey;
+  router.link_key = shared_link_key;
   router.http_listen = on_loopback(ports.api);
   router.public_url = fmt::format("http://127.0.0.1:{}", ports.api);
   router.store_path = directory + "/store.sqlite";
   router.may_reach_internal = true;
-  router.accounts.push_back({.sid = std::string(kAccount), .auth_token = "secret", .name = "You"});
+  router.accounts.push_back({.sid = std::string(demo_account), .auth_token = "secret", .name = "You"});
   router.numbers.push_back({.number = "ivr",
                             .sid = "PN00000000000000000000000000000001",
-                            .account_sid = std::string(kAccount),
+                            .account_sid = std::string(demo_account),
                             .voice_url = app_url});
   return file;
 }
@@ -191,7 +191,7 @@ void print_greeting(const Ports& ports, const std::string& directory) {
       "  API      http://127.0.0.1:{4}/2010-04-01/Accounts/{5}/Calls.json  (user: the account, password: secret)\n"
       "  data     {6}\n"
       "Ctrl-C ends it.\n",
-      ports.sip, ports.friend_sip(), ports.policy, ports.gateway_http, ports.api, kAccount, directory);
+      ports.sip, ports.friend_sip(), ports.policy, ports.gateway_http, ports.api, demo_account, directory);
   std::fflush(stdout);
 }
 

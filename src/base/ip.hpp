@@ -29,7 +29,8 @@ class IpAddress {
   bool is_unspecified() const;
   bool is_loopback() const;
   bool is_multicast() const;
-  /// True for every address that a customer's URL must not reach (threat TH19): private, loopback, link-local, mapped, reserved.
+  /// True for every address that a customer's URL must not reach (threat TH19): private, loopback, link-local, mapped,
+  /// reserved.
   bool is_internal() const;
   /// Without brackets: "2001:db8::1".
   std::string to_string() const;

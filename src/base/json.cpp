@@ -20,7 +20,9 @@ Result<json::value> parse_json(std::string_view text, unsigned depth) {
   return parser.release();
 }
 
-std::string to_json(const json::value& value) { return json::serialize(value); }
+std::string to_json(const json::value& value) {
+  return json::serialize(value);
+}
 
 Result<std::string> json_string(const json::object& object, std::string_view key) {
   const json::value* member = object.if_contains(key);

@@ -7,10 +7,10 @@
 
 namespace nearend {
 
-/// A coroutine that starts when awaited and belongs to whoever holds it: destroying the Task destroys the frame and, with it,
-/// every task it was awaiting, whose awaiters take themselves off their timers and queues. That is how a call is cancelled.
-/// Runs on the event loop of its awaiter. An exception that leaves a Task ends the process: outside libraries' exceptions
-/// end in the folder that owns the library.
+/// A coroutine that starts when awaited and belongs to whoever holds it: destroying the Task destroys the frame and,
+/// with it, every task it was awaiting, whose awaiters take themselves off their timers and queues. That is how a call
+/// is cancelled. Runs on the event loop of its awaiter. An exception that leaves a Task ends the process: outside
+/// libraries' exceptions end in the folder that owns the library.
 template <class T = void>
 class [[nodiscard]] Task;
 

@@ -48,8 +48,7 @@ sip::StackSettings link_stack_settings(const Settings& settings) {
   stack.supported = {"timer"};
   stack.is_yielding_in_glare = true;  // Peers are routers, which stand.
   stack.require_understood = {"timer"};
-  if (std::ranges::find(settings.features, "bridge") != settings.features.end())
-    stack.require_understood.emplace_back("local-bridge");
+  if (settings.has_feature("bridge")) stack.require_understood.emplace_back("local-bridge");
   stack.pending_invites_per_source_max = stack.pending_invites_max;
   return stack;
 }

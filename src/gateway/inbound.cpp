@@ -83,8 +83,7 @@ Result<Inbound::Order> Inbound::order_of(const sip::Message& request) const {
   }
   const auto offer = sdp::parse_sdp(order.offer);
   if (!offer) return fail(Error::Kind::malformed, "{}", offer.error().text);
-  const auto& features = parts_.settings.features;
-  order.streams = streams_of(*offer, std::ranges::find(features, "video") != features.end());
+  order.streams = streams_of(*offer, parts_.settings.has_feature("video"));
   if (order.streams.empty()) return fail(Error::Kind::unsupported, "no media line that we can carry");
   return order;
 }

@@ -37,8 +37,8 @@ struct Joint {
   std::string peer_gateway;        ///< Link URI of the gateway that has it; empty: this one.
   bool opens_on_answer = false;    ///< Callee's leg: open when its endpoint answers, without asking the router (C5).
   bool has_peer_answered = false;  ///< The peer's answer came before the arming.
-  bool is_listening = false;       ///< Caller's leg, armed: already connected to the peer's gateway, which is silent yet.
-  bool is_early = false;           ///< The callee is heard by the caller, though it has not answered.
+  bool is_listening = false;  ///< Caller's leg, armed: already connected to the peer's gateway, which is silent yet.
+  bool is_early = false;      ///< The callee is heard by the caller, though it has not answered.
 };
 
 /// What the router said in advance for this leg, and what it has running.

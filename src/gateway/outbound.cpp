@@ -71,8 +71,7 @@ std::expected<Outbound::Dial, Outbound::Refusal> Outbound::dial_of(const link::H
   if (!offer) return std::unexpected(Refusal{400, offer.error().text});
   Dial dial;
   dial.offer = description;
-  const auto& features = parts_.settings.features;
-  dial.streams = streams_of(*offer, std::ranges::find(features, "video") != features.end());
+  dial.streams = streams_of(*offer, parts_.settings.has_feature("video"));
   if (dial.streams.empty()) return std::unexpected(Refusal{488, "no media line that we can carry"});
   Order& order = dial.order;
   if (action->has("url"))

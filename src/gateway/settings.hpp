@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -87,6 +88,7 @@ struct Settings {
   std::vector<Cidr> link_peers;             ///< Who may speak the platform's dialect to us.
   std::string link_key;                     ///< Shared key of Platform-Signature; empty: TLS proves the peers.
   std::vector<std::string> features{"bridge", "play", "local-tts", "record", "collect", "hangup-on-star", "video"};
+  bool has_feature(std::string_view name) const { return std::ranges::find(features, name) != features.end(); }
   ///< What the region offers: announced to routers, and refused with 501 when absent.
   std::vector<Provider> providers;                     ///< Trunks.
   std::vector<NumberEntry> numbers;                    ///< Called addresses that are known here.

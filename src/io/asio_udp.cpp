@@ -100,8 +100,8 @@ bool says_unreachable(msghdr& message) {
 
 /// Tells what ICMP said: the kernel keeps it with the address that the datagram was sent to.
 void read_errors(Shared& shared) {
-  constexpr int kErrorsMax = 64;  // a turn
-  for (int i = 0; i < kErrorsMax && shared.is_open && shared.on_unreachable; ++i) {
+  constexpr int errors_max = 64;  // a turn
+  for (int i = 0; i < errors_max && shared.is_open && shared.on_unreachable; ++i) {
     SocketAddress to;
     to.size = sizeof(sockaddr_storage);
     std::array<char, 64> begin_of_datagram{};

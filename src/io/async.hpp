@@ -13,8 +13,8 @@ namespace nearend::io {
 
 namespace detail {
 
-/// One waiting coroutine, its deadline, and the promise that it is resumed at most once, from the loop, never from within
-/// the call that made it ready. Shared between the awaiter and what was posted, so that either may go first.
+/// One waiting coroutine, its deadline, and the promise that it is resumed at most once, from the loop, never from
+/// within the call that made it ready. Shared between the awaiter and what was posted, so that either may go first.
 class Waiter {
  public:
   explicit Waiter(Loop& loop) : loop_(loop) {}
@@ -70,7 +70,9 @@ inline Task<void> sleep_until(Loop& loop, Instant when) {
   auto waiter = std::make_shared<detail::Waiter>(loop);
   co_await detail::WaitFor(waiter, when);
 }
-inline Task<void> sleep_for(Loop& loop, Duration length) { return sleep_until(loop, loop.now() + length); }
+inline Task<void> sleep_for(Loop& loop, Duration length) {
+  return sleep_until(loop, loop.now() + length);
+}
 
 /// A queue with one reader: events of one dialog, one call. Pushing never resumes the reader inside the push.
 /// At most `limit` wait; a push above it is refused. Loop's thread only. The box must outlive its reader's wait.

@@ -15,8 +15,8 @@ using Callback = std::move_only_function<void()>;
 
 enum class TimerId : uint64_t { none = 0 };
 
-/// One event loop: clock, timers, randomness, and work to be done next. Everything that belongs to a loop runs on its thread.
-/// Two implementations: AsioLoop (a thread of the process) and the simulator's host (virtual time).
+/// One event loop: clock, timers, randomness, and work to be done next. Everything that belongs to a loop runs on its
+/// thread. Two implementations: AsioLoop (a thread of the process) and the simulator's host (virtual time).
 class Loop {
  public:
   virtual ~Loop() = default;

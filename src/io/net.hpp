@@ -34,19 +34,20 @@ using DatagramHandler = std::move_only_function<void(const Endpoint& from, Bytes
 struct TlsSettings {
   std::string certificate_file;  ///< PEM chain; also presented by a client when mutual TLS is asked for.
   std::string key_file;          ///< PEM.
-  std::string trust_file;        ///< PEM of accepted roots; empty: the system's roots (client), no client certificate asked (server).
-  std::string server_name;       ///< Client: name sent as SNI and checked in the certificate. Empty: not checked.
-  bool is_peer_required = false; ///< Server: refuse clients without a certificate that trust_file signs.
+  std::string
+      trust_file;  ///< PEM of accepted roots; empty: the system's roots (client), no client certificate asked (server).
+  std::string server_name;        ///< Client: name sent as SNI and checked in the certificate. Empty: not checked.
+  bool is_peer_required = false;  ///< Server: refuse clients without a certificate that trust_file signs.
 };
 
 /// A connected byte stream, TCP or TLS. Its handlers run on the loop and may destroy the stream. Loop's thread only.
 class Stream {
  public:
   struct Handlers {
-    std::move_only_function<void()> on_open;                   ///< Connected and, for TLS, shaken hands. Not called for accepted ones.
-    std::move_only_function<void(std::string_view)> on_data;   ///< Bytes as they come; valid during the call only.
-    std::move_only_function<void(const Error&)> on_close;      ///< Called once, whoever closed, unless we destroyed it.
-    std::move_only_function<void()> on_drained = {};           ///< All that was written has been given to the system.
+    std::move_only_function<void()> on_open;  ///< Connected and, for TLS, shaken hands. Not called for accepted ones.
+    std::move_only_function<void(std::string_view)> on_data;  ///< Bytes as they come; valid during the call only.
+    std::move_only_function<void(const Error&)> on_close;     ///< Called once, whoever closed, unless we destroyed it.
+    std::move_only_function<void()> on_drained = {};          ///< All that was written has been given to the system.
   };
   virtual ~Stream() = default;
   virtual void set_handlers(Handlers handlers) = 0;
@@ -77,7 +78,8 @@ class Net {
  public:
   virtual ~Net() = default;
   virtual Result<std::unique_ptr<UdpSocket>> open_udp(const Endpoint& local, DatagramHandler on_datagram) = 0;
-  virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& local, const TlsSettings* tls, AcceptHandler on_accept) = 0;
+  virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& local, const TlsSettings* tls,
+                                                   AcceptHandler on_accept) = 0;
   /// Begins to connect (5 s at most for TCP and TLS together); failure arrives as on_close.
   virtual std::unique_ptr<Stream> connect(const Endpoint& to, const TlsSettings* tls, Stream::Handlers handlers) = 0;
 };
@@ -87,13 +89,13 @@ struct DnsRecord {
   enum class Type { a, aaaa, srv, naptr };
   Type type = Type::a;
   uint32_t ttl_s = 0;
-  IpAddress address;         ///< A, AAAA
-  uint16_t priority = 0;     ///< SRV; NAPTR order
-  uint16_t weight = 0;       ///< SRV; NAPTR preference
-  uint16_t port = 0;         ///< SRV
-  std::string target;        ///< SRV target; NAPTR replacement
-  std::string flags;         ///< NAPTR
-  std::string service;       ///< NAPTR, for example "SIP+D2U"
+  IpAddress address;      ///< A, AAAA
+  uint16_t priority = 0;  ///< SRV; NAPTR order
+  uint16_t weight = 0;    ///< SRV; NAPTR preference
+  uint16_t port = 0;      ///< SRV
+  std::string target;     ///< SRV target; NAPTR replacement
+  std::string flags;      ///< NAPTR
+  std::string service;    ///< NAPTR, for example "SIP+D2U"
 };
 
 /// Asks the domain name system without blocking. An empty answer is a name that exists without such records;

@@ -12,12 +12,12 @@ namespace nearend::lab {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr uint16_t kControlPort = 4444;
-constexpr uint16_t kConsolePort = 5555;
-constexpr size_t kMarkerFrames = 50 * 180;  // three minutes: the phone hangs up when its microphone's file ends
-constexpr milliseconds kStartLimit{8000};
+constexpr uint16_t control_port = 4444;
+constexpr uint16_t console_port = 5555;
+constexpr size_t marker_frames = 50 * 180;  // three minutes: the phone hangs up when its microphone's file ends
+constexpr milliseconds start_limit{8000};
 
-constexpr std::string_view kConfig = R"(poll_method epoll
+constexpr std::string_view config_text = R"(poll_method epoll
 sip_listen {address}:{port}
 call_local_timeout 120
 call_max_calls 4
@@ -57,17 +57,17 @@ std::string replaced(std::string text, std::string_view key, std::string_view va
 
 Result<void> write_settings(const std::filesystem::path& directory, const BaresipSettings& settings,
                             const IpAddress& address) {
-  std::string config = replaced(std::string(kConfig), "{directory}", directory.string());
+  std::string config = replaced(std::string(config_text), "{directory}", directory.string());
   config = replaced(std::move(config), "{address}", address.to_string());
   config = replaced(std::move(config), "{port}", std::to_string(settings.port));
-  config = replaced(std::move(config), "{console}", std::to_string(kConsolePort));
-  config = replaced(std::move(config), "{control}", std::to_string(kControlPort));
+  config = replaced(std::move(config), "{console}", std::to_string(console_port));
+  config = replaced(std::move(config), "{control}", std::to_string(control_port));
   std::ofstream(directory / "config") << config;
   std::ofstream(directory / "accounts") << fmt::format(
       "<sip:{}@{}:{}>;regint=0;answermode={}\n", settings.user.empty() ? settings.name : settings.user,
       address.to_string(), settings.port, settings.answers ? "auto" : "manual");
   std::ofstream(directory / "contacts") << "";
-  return write_wav(directory / "microphone.wav", marker(settings.voice, kMarkerFrames));
+  return write_wav(directory / "microphone.wav", marker(settings.voice, marker_frames));
 }
 
 // The control connection speaks netstrings: "<length>:<json>,".
@@ -101,15 +101,15 @@ Result<Baresip> Baresip::start(const Wan& wan, SiteId site, const BaresipSetting
       {.name = settings.name, .arguments = {"baresip", "-f", made.directory_.string()}, .directory = made.directory_});
   if (!process) return pass(process);
   made.process_ = std::move(*process);
-  if (auto done = made.process_.wait_for_line("baresip is ready", kStartLimit); !done) return pass(done);
-  if (auto done = made.process_.wait_for_tcp(kControlPort, kStartLimit); !done) return pass(done);
-  auto control = connect_tcp(wan, site, {wan.address(site), kControlPort});
+  if (auto done = made.process_.wait_for_line("baresip is ready", start_limit); !done) return pass(done);
+  if (auto done = made.process_.wait_for_tcp(control_port, start_limit); !done) return pass(done);
+  auto control = connect_tcp(wan, site, {wan.address(site), control_port});
   if (!control) return pass(control);
   made.control_ = std::move(*control);
   auto keys = open_udp(wan, site, 0);
   if (!keys) return pass(keys);
   made.keys_ = std::move(*keys);
-  made.console_ = {wan.address(site), kConsolePort};
+  made.console_ = {wan.address(site), console_port};
   return made;
 }
 

@@ -50,8 +50,8 @@ bool write_pcap(const std::vector<Captured>& packets, const std::string& file) {
     const std::array<uint32_t, sizeof...(words)> all{static_cast<uint32_t>(words)...};
     out.write(reinterpret_cast<const char*>(all.data()), sizeof all);
   };
-  constexpr uint32_t kNanoseconds = 0xa1b23c4d, kVersion = 0x00040002, kRawIp = 101;
-  put(kNanoseconds, kVersion, 0, 0, 65535, kRawIp);
+  constexpr uint32_t nanoseconds = 0xa1b23c4d, version_text = 0x00040002, raw_ip = 101;
+  put(nanoseconds, version_text, 0, 0, 65535, raw_ip);
   for (const Captured& captured : packets) {
     if (!captured.has_arrived()) continue;
     put(captured.left_ns / 1'000'000'000, captured.left_ns % 1'000'000'000, captured.packet.size(),

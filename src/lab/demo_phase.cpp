@@ -76,7 +76,7 @@ void measure_phases(DemoResult& result, const std::vector<DemoRegion>& regions) 
     phase.mouth_to_ear_ms = median(way.delays_ms);
     if (!phase.is_talk) continue;
     const DemoCall& call = result.call;
-    phase.trombone_ms = 2 * Platform::kAccessMs + (rtt(regions, call.caller_region, call.router_region) +
+    phase.trombone_ms = 2 * Platform::access_ms + (rtt(regions, call.caller_region, call.router_region) +
                                                    rtt(regions, call.router_region, call.callee_region)) /
                                                       2;
   }

@@ -8,7 +8,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr std::string_view kStyle = R"(
+constexpr std::string_view style_sheet = R"(
 body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1080px;padding:0 1em;color:#1c2430;background:#fff}
 h1{font-size:1.7em}h2{margin-top:2em;border-top:1px solid #d5dae2;padding-top:1em}h3{margin-bottom:.3em}
 table{border-collapse:collapse;width:100%}td,th{padding:.35em .7em;text-align:left;border-bottom:1px solid #e3e7ee}
@@ -47,7 +47,7 @@ Point place_of(const std::string& site, const DemoCall& call, const std::vector<
 
 std::string draw_map(const DemoPhase& phase, const DemoCall& call, const std::vector<DemoRegion>& regions,
                      const Platform& platform) {
-  Svg svg(kMapWidth, kMapHeight);
+  Svg svg(map_width, map_height);
   draw_land(svg);
   const auto spot = [&](const std::string& site) { return place_of(site, call, regions); };
   svg.polyline(bent(spot(call.caller_region), spot(call.router_region), 0.12), "signalling");
@@ -127,13 +127,13 @@ Result<void> write_report(const std::vector<DemoResult>& results, const std::vec
   std::ofstream out(file);
   out << "<!doctype html>\n<html lang=en><head><meta charset=utf-8><title>Nearend: five regions, three "
          "calls</title><style>"
-      << kStyle << "</style></head><body>\n<h1>Five regions, three calls</h1>\n"
+      << style_sheet << "</style></head><body>\n<h1>Five regions, three calls</h1>\n"
       << "<p>Phones (baresip) call each other through gateways near them; the TwiML runs on routers in America. Orange "
          "lines "
          "are media, dashed violet lines are signalling. Round-trip times between regions: cloudping.co, median over "
          "the year "
          "to 2025-05-29; each access network is "
-      << Platform::kAccessMs
+      << Platform::access_ms
       << " ms away from its gateway. Mouth to ear is measured by a tap in the emulated network, packet by packet, "
          "without the "
          "phones' own jitter buffers; the trombone's figure is what the same talk would take through the router's "

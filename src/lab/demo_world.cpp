@@ -9,7 +9,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr size_t kFixedColumns = 6;
+constexpr size_t fixed_columns = 6;
 
 Result<DemoRegion> read_region(const std::vector<std::string_view>& header, const std::vector<std::string_view>& cells,
                                size_t line) {
@@ -20,7 +20,7 @@ Result<DemoRegion> read_region(const std::vector<std::string_view>& header, cons
   out.lat = std::strtod(std::string(cells[3]).c_str(), nullptr);
   out.lon = std::strtod(std::string(cells[4]).c_str(), nullptr);
   out.has_router = cells[5] == "yes";
-  for (size_t i = kFixedColumns; i < cells.size(); ++i) {
+  for (size_t i = fixed_columns; i < cells.size(); ++i) {
     out.rtt_ms[std::string(header[i])] = std::strtod(std::string(cells[i]).c_str(), nullptr);
   }
   return out;

@@ -7,9 +7,9 @@ namespace nearend::lab {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kAnswerLimit = 8s;
-constexpr auto kTalkLimit = 8s;
-constexpr double kFrameMs = 20;
+constexpr auto answer_limit = 8s;
+constexpr auto talk_limit = 8s;
+constexpr double frame_ms = 20;
 
 RegionPlan edge(std::string name, std::string zone) {
   return {.name = std::move(name), .zone = std::move(zone), .address = {}};
@@ -21,8 +21,9 @@ PlatformPlan with_callee_at(const std::string& region) {
   if (region == "as") plan.regions.push_back(edge("as", "as/jp1"));
   plan.accesses = {{.name = "caller", .region = "eu", .prefix = "+155501", .address = {}},
                    {.name = "callee", .region = region, .prefix = "+155502", .address = {}}};
-  plan.numbers = {{.number = kPlatformNumber, .document = "start", .forward_to = ""}};
-  plan.rtts = {{"eu/de1", "us/va1", 100}, {"as/jp1", "us/va1", 100}, {"eu/de1", "as/jp1", 2 * Platform::kEdgeToEdgeMs}};
+  plan.numbers = {{.number = platform_number, .document = "start", .forward_to = ""}};
+  plan.rtts = {
+      {"eu/de1", "us/va1", 100}, {"as/jp1", "us/va1", 100}, {"eu/de1", "as/jp1", 2 * Platform::edge_to_edge_ms}};
   return plan;
 }
 
@@ -44,13 +45,13 @@ void FlowRun::at_most(const std::string& metric, std::optional<double> value, do
   if (!expect(value.has_value(), metric + " could not be measured")) return;
   metrics[metric] = *value;
   if (metric.ends_with("_ms")) most += margin_ms;
-  if (metric.ends_with("_packets")) most += margin_ms / kFrameMs;
+  if (metric.ends_with("_packets")) most += margin_ms / frame_ms;
   expect(*value <= most, fmt::format("{} is {:.1f}, bound {:.1f}", metric, *value, most));
 }
 
 bool FlowRun::dial() {
-  caller.dial(kPlatformNumber, platform.gateway(platform.wan().name(sites.x1)));
-  return expect(caller.wait_talking(kAnswerLimit), "the caller was not answered");
+  caller.dial(platform_number, platform.gateway(platform.wan().name(sites.x1)));
+  return expect(caller.wait_talking(answer_limit), "the caller was not answered");
 }
 
 bool FlowRun::wait_sip(const SipMatch& match, std::chrono::milliseconds limit) {
@@ -62,7 +63,7 @@ bool FlowRun::wait_at_caller(int packets) {
     return packet.from == sites.x1 && packet.to == sites.caller && packet.has_arrived() && rtp_in(packet) &&
            --packets <= 0;
   };
-  return platform.capture().wait(is_next, kTalkLimit, platform.capture().size()).has_value();
+  return platform.capture().wait(is_next, talk_limit, platform.capture().size()).has_value();
 }
 
 bool FlowRun::talk(int packets) {
@@ -79,7 +80,7 @@ bool FlowRun::talk(int packets) {
     return at_caller >= packets && at_callee >= packets;
   };
   return expect(
-      platform.capture().wait(is_enough, kTalkLimit, begin).has_value(),
+      platform.capture().wait(is_enough, talk_limit, begin).has_value(),
       fmt::format("of {} packets of speech {} reached the caller and {} the callee", packets, at_caller, at_callee));
 }
 
@@ -96,14 +97,14 @@ bool FlowRun::hear_prompt(int packets) {
     const auto rtp = rtp_in(packet);
     return rtp && !is_silence(*rtp) && !said_by_callee.contains(rtp->content) && --left <= 0;
   };
-  return expect(platform.capture().wait(is_enough, kTalkLimit, begin).has_value(),
+  return expect(platform.capture().wait(is_enough, talk_limit, begin).has_value(),
                 fmt::format("of {} packets of the prompt the caller heard {}", packets, packets - left));
 }
 
 CallTrace FlowRun::trace() {
   const int64_t now = now_ns();
   const int64_t settled_ns =
-      static_cast<int64_t>((rtt_ms + 4 * Platform::kAccessMs + 2 * Platform::kEdgeToEdgeMs) * 1e6);
+      static_cast<int64_t>((rtt_ms + 4 * Platform::access_ms + 2 * Platform::edge_to_edge_ms) * 1e6);
   // Nothing to wait for but time: what entered the network before now is out of it by then.
   const timespec pause{.tv_sec = settled_ns / 1'000'000'000, .tv_nsec = settled_ns % 1'000'000'000};
   ::nanosleep(&pause, nullptr);

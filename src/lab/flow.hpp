@@ -12,9 +12,9 @@
 namespace nearend::lab {
 
 /// The number that the platform owns in every flow, and the callee's.
-inline const std::string kPlatformNumber = "+15550900";
-inline const std::string kCallerNumber = "+15550111";
-inline const std::string kCalleeNumber = "+15550222";
+inline const std::string platform_number = "+15550900";
+inline const std::string caller_number = "+15550111";
+inline const std::string callee_number = "+15550222";
 
 /// One run of a flow: the platform and the parties are up, the network is set.
 class FlowRun {
@@ -61,8 +61,8 @@ struct Flow {
   std::string title;
   PlatformPlan plan;
   std::map<std::string, std::string> documents;  ///< Name without ".xml" to TwiML.
-  PhoneSettings caller{.user = kCallerNumber, .voice = Voice::caller};
-  PhoneSettings callee{.user = kCalleeNumber, .voice = Voice::callee};
+  PhoneSettings caller{.user = caller_number, .voice = Voice::caller};
+  PhoneSettings callee{.user = callee_number, .voice = Voice::callee};
   bool has_real_phones = false;  ///< It is run with baresip at both ends as well.
   bool is_rtt_free = false;      ///< The round-trip time does not matter: one run.
   bool ends_platform = false;    ///< It kills programs: the platform is started anew after it.

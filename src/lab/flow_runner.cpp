@@ -8,8 +8,8 @@
 namespace nearend::lab {
 namespace {
 
-constexpr size_t kPromptFrames = 40;  // 0.8 s
-constexpr double kIndependenceMs = 1.0;
+constexpr size_t prompt_frames = 40;  // 0.8 s
+constexpr double independence_ms = 1.0;
 
 Result<void> write_documents(const Flow& flow, const std::filesystem::path& directory) {
   for (const auto& [name, text] : flow.documents) {
@@ -17,7 +17,7 @@ Result<void> write_documents(const Flow& flow, const std::filesystem::path& dire
     out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" << text << "\n";
     if (!out.flush()) return fail(Error::Kind::internal, "{}/{}.xml cannot be written", directory.string(), name);
   }
-  return write_wav(directory / "prompt.wav", marker(Voice::prompt, kPromptFrames));
+  return write_wav(directory / "prompt.wav", marker(Voice::prompt, prompt_frames));
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -137,7 +137,7 @@ void add_media_independence(std::vector<FlowResult>& results, double margin_ms) 
     }
     const double difference = result.metrics["m2e_ms"] - base->metrics.at("m2e_ms");
     result.metrics["m1_ms"] = difference;
-    if (difference <= kIndependenceMs + margin_ms) continue;
+    if (difference <= independence_ms + margin_ms) continue;
     result.passed = false;
     result.why += fmt::format("{}mouth-to-ear grew by {:.1f} ms with the distance to the router",
                               result.why.empty() ? "" : "; ", difference);

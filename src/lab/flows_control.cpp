@@ -7,19 +7,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTalkPackets = 50;
-constexpr int kPromptPackets = 20;
-constexpr auto kRtpTimeout = 3s;
+constexpr int talk_packets = 50;
+constexpr int prompt_packets = 20;
+constexpr auto rtp_timeout_text = 3s;
 
 std::string document(std::string_view attributes) {
   return fmt::format("<Response><Dial timeout=\"20\"{}><Number>{}</Number></Dial><Play>prompt.wav</Play></Response>",
-                     attributes, kCalleeNumber);
+                     attributes, callee_number);
 }
 
 bool begin_talk(FlowRun& run) {
   if (!run.dial()) return false;
   if (!run.expect(run.callee.wait_talking(10s), "the callee did not answer")) return false;
-  return run.talk(kTalkPackets);
+  return run.talk(talk_packets);
 }
 
 bool has_header_action(const CallTrace& trace, std::string_view method, std::string_view action) {
@@ -32,7 +32,7 @@ void star(FlowRun& run, bool is_by_peer_gateway) {
   if (!begin_talk(run)) return;
   run.caller.press('*');
   run.expect(run.callee.wait_ended(5s), "the callee was not hung up after the star");
-  run.hear_prompt(kPromptPackets);
+  run.hear_prompt(prompt_packets);
   run.expect(run.caller.wait_ended(8s), "the caller's call did not end with the document");
   const CallTrace trace = run.trace();
   if (is_by_peer_gateway) {
@@ -42,7 +42,7 @@ void star(FlowRun& run, bool is_by_peer_gateway) {
   }
   const SipSeen* bye = find_request(trace, "BYE", trace.sites.x2, trace.sites.callee);
   run.expect(bye != nullptr, "no BYE went to the callee");
-  run.check_ears(trace, kTalkPackets - 5);
+  run.check_ears(trace, talk_packets - 5);
 }
 
 void star_by_router(FlowRun& run) {
@@ -59,7 +59,7 @@ bool says_timeout(const SipSeen* bye) {
 void caller_silent(FlowRun& run) {
   if (!begin_talk(run)) return;
   run.caller.exact()->fall_silent(true);
-  const auto limit = kRtpTimeout + 4s;
+  const auto limit = rtp_timeout_text + 4s;
   run.expect(run.caller.wait_ended(limit), "the silent caller was not hung up");
   run.expect(run.callee.wait_ended(3s), "the callee was not hung up with the silent caller");
   const CallTrace trace = run.trace();
@@ -70,9 +70,9 @@ void caller_silent(FlowRun& run) {
 void callee_silent(FlowRun& run) {
   if (!begin_talk(run)) return;
   run.callee.exact()->fall_silent(true);
-  const auto limit = kRtpTimeout + 4s;
+  const auto limit = rtp_timeout_text + 4s;
   run.expect(run.callee.wait_ended(limit), "the silent callee was not hung up");
-  run.hear_prompt(kPromptPackets);
+  run.hear_prompt(prompt_packets);
   run.expect(run.caller.wait_ended(8s), "the caller's call did not end with the document");
   const CallTrace trace = run.trace();
   run.expect(says_timeout(find_request(trace, "BYE", trace.sites.x2, trace.sites.callee)),
@@ -82,14 +82,14 @@ void callee_silent(FlowRun& run) {
 // Gateway and router both bring the caller's media back when the callee is gone. The router hears of it long before the
 // caller's gateway does (the callee's is next door to it), waits its 100 ms and asks; the gateway hears 150 ms later
 // and asks before the router's request is there: from T = 100 ms on the two cross.
-constexpr double kNextDoorMs = 10, kFarEdgeMs = 300, kCrossingMs = 100;
+constexpr double next_door_ms = 10, far_edge_ms = 300, crossing_ms = 100;
 
 void glare(FlowRun& run) {
-  run.platform.set_rtt("as", "us", kNextDoorMs);
-  run.platform.set_rtt("as", "eu", kFarEdgeMs);
+  run.platform.set_rtt("as", "us", next_door_ms);
+  run.platform.set_rtt("as", "eu", far_edge_ms);
   if (!begin_talk(run)) return;
   run.callee.hangup();
-  run.hear_prompt(kPromptPackets);
+  run.hear_prompt(prompt_packets);
   run.expect(run.caller.wait_ended(12s), "the caller's call did not end with the document");
   const CallTrace trace = run.trace();
   const auto anchors = [&](SiteId from, SiteId to) {
@@ -102,11 +102,11 @@ void glare(FlowRun& run) {
   run.metrics["anchors_by_router"] = static_cast<double>(anchors(trace.sites.router, trace.sites.x1));
   const auto refused = std::ranges::count_if(trace.sip, [](const SipSeen& seen) { return seen.status() == 491; });
   run.metrics["crossed_491"] = static_cast<double>(refused);
-  if (const auto next = hangup_to_verb_ms(trace, Platform::kAccessMs)) run.metrics["m5_ms"] = *next;
+  if (const auto next = hangup_to_verb_ms(trace, Platform::access_ms)) run.metrics["m5_ms"] = *next;
   run.expect(run.metrics["anchors_by_gateway"] + run.metrics["anchors_by_router"] > 0, "nobody re-anchored the caller");
   const bool has_crossed = run.metrics["anchors_by_gateway"] > 0 && run.metrics["anchors_by_router"] > 0;
-  run.expect(has_crossed || run.rtt_ms < kCrossingMs, "the two re-INVITEs did not cross");
-  run.check_ears(trace, kTalkPackets - 5);
+  run.expect(has_crossed || run.rtt_ms < crossing_ms, "the two re-INVITEs did not cross");
+  run.check_ears(trace, talk_packets - 5);
 }
 
 Flow control_flow(std::string id, std::string title, PlatformPlan plan, std::string_view attributes,
@@ -140,7 +140,7 @@ std::vector<Flow> control_flows() {
   out.back().plan.regions[0].capabilities = {"bridge"};
   out.back().plan.has_continuations = false;
   // Long enough to be heard after the pause that RFC 3261 14.1 asks for.
-  out.back().documents["start"] = "<Response><Dial timeout=\"20\"><Number>" + kCalleeNumber +
+  out.back().documents["start"] = "<Response><Dial timeout=\"20\"><Number>" + callee_number +
                                   "</Number></Dial><Play loop=\"6\">prompt.wav</Play></Response>";
   return out;
 }

@@ -10,18 +10,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTalkPackets = 50;
+constexpr int talk_packets = 50;
 
 void forward_without_router(FlowRun& run) {
   if (!run.dial()) return;
   if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
-  run.talk(kTalkPackets);
+  run.talk(talk_packets);
   run.callee.hangup();
   run.expect(run.caller.wait_ended(5s), "the caller's call did not end after the callee hung up");
   const CallTrace trace = run.trace();
   run.at_most("m4_packets", clipped_packets(trace), 1);
   run.at_most("m6_ms", set_up_ms(trace), 15);
-  run.check_ears(trace, kTalkPackets - 5);
+  run.check_ears(trace, talk_packets - 5);
 }
 
 // No 200, no session description and no RTP for a call that never needed media.
@@ -36,7 +36,7 @@ void expect_no_media(FlowRun& run, const CallTrace& trace) {
 }
 
 void refused(FlowRun& run) {
-  run.caller.dial(kPlatformNumber, run.platform.gateway(run.platform.wan().name(run.sites.x1)));
+  run.caller.dial(platform_number, run.platform.gateway(run.platform.wan().name(run.sites.x1)));
   run.expect(run.caller.wait_ended(8s), "the caller got no final answer");
   const CallTrace trace = run.trace();
   const int status = run.caller.exact()->status();
@@ -62,10 +62,10 @@ std::multiset<std::string> ended_legs(const Platform& platform) {
 void kill_everything_remote(FlowRun& run) {
   if (!run.dial()) return;
   if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
-  if (!run.talk(kTalkPackets)) return;
+  if (!run.talk(talk_packets)) return;
   const int64_t begin = now_ns();
   for (const char* name : {"us-router", "us-policy", "eu-policy", "app"}) run.platform.process(name).kill();
-  run.talk(2 * kTalkPackets);
+  run.talk(2 * talk_packets);
   const int64_t end = now_ns();
   run.caller.hangup();
   run.expect(run.callee.wait_ended(5s), "the callee was not hung up after the caller's BYE");
@@ -85,7 +85,7 @@ void kill_everything_remote(FlowRun& run) {
 std::vector<Flow> quiet_flows() {
   std::vector<Flow> out;
   Flow forward{.id = "forward", .title = "a number that only forwards, with no router running", .plan = one_region()};
-  forward.plan.numbers = {{.number = kPlatformNumber, .document = "", .forward_to = kCalleeNumber}};
+  forward.plan.numbers = {{.number = platform_number, .document = "", .forward_to = callee_number}};
   forward.callee.ring = 200ms;
   forward.is_rtt_free = true;
   forward.roles = {.routers = false, .policies = false};
@@ -106,7 +106,7 @@ std::vector<Flow> quiet_flows() {
   Flow kill{.id = "kill",
             .title = "router, policy and application server are killed in the middle of a talk",
             .plan = one_region()};
-  kill.documents["start"] = "<Response><Dial timeout=\"20\"><Number>" + kCalleeNumber + "</Number></Dial></Response>";
+  kill.documents["start"] = "<Response><Dial timeout=\"20\"><Number>" + callee_number + "</Number></Dial></Response>";
   kill.callee.ring = 600ms;
   kill.is_rtt_free = true;
   kill.ends_platform = true;

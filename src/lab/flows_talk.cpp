@@ -7,10 +7,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTalkPackets = 75;  // 1.5 s each way
-constexpr size_t kTalkFrames = 60;
+constexpr int talk_packets = 75;  // 1.5 s each way
+constexpr size_t talk_frames = 60;
 
-const std::string kDial = "<Response><Dial timeout=\"20\"><Number>" + kCalleeNumber + "</Number></Dial></Response>";
+const std::string dial_document =
+    "<Response><Dial timeout=\"20\"><Number>" + callee_number + "</Number></Dial></Response>";
 
 // Headline figures of a talk: M1 (later, against the run at T = 0), M3, M4, M6 and packets between the regions.
 void measure_talk(FlowRun& run, const CallTrace& trace, double answer_slope) {
@@ -24,14 +25,14 @@ void measure_talk(FlowRun& run, const CallTrace& trace, double answer_slope) {
   const Delivery to_caller = delivery(trace, false, begin, end);
   run.metrics["m2e_to_caller"] = to_caller.median_ms();
   run.metrics["m2e_to_callee"] = to_callee.median_ms();
-  run.metrics["m3_to_caller"] = answer_to_ear_ms(trace, false, Platform::kAccessMs).value_or(-1);
-  run.metrics["m3_to_callee"] = answer_to_ear_ms(trace, true, Platform::kAccessMs).value_or(-1);
+  run.metrics["m3_to_caller"] = answer_to_ear_ms(trace, false, Platform::access_ms).value_or(-1);
+  run.metrics["m3_to_callee"] = answer_to_ear_ms(trace, true, Platform::access_ms).value_or(-1);
   run.metrics["m2e_ms"] = std::max(to_callee.median_ms(), to_caller.median_ms());
   run.metrics["lost"] = static_cast<double>(to_callee.lost + to_caller.lost);
   run.metrics["doubled"] = static_cast<double>(to_callee.doubled + to_caller.doubled);
   run.expect(to_callee.lost + to_caller.lost == 0, "speech was lost in the talk");
-  run.at_most("m3_ms", answer_to_media_ms(trace, Platform::kAccessMs, Platform::kAccessMs),
-              run.limit_at(answer_slope, 10) + (trace.sites.x1 == trace.sites.x2 ? 0 : Platform::kEdgeToEdgeMs));
+  run.at_most("m3_ms", answer_to_media_ms(trace, Platform::access_ms, Platform::access_ms),
+              run.limit_at(answer_slope, 10) + (trace.sites.x1 == trace.sites.x2 ? 0 : Platform::edge_to_edge_ms));
   if (answer_slope < 0.5) run.at_most("m4_packets", clipped_packets(trace), 1);
   run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
 }
@@ -49,7 +50,7 @@ void measure_set_up(FlowRun& run, const CallTrace& trace) {
 void talk_and_hang_up(FlowRun& run) {
   if (!run.dial()) return;
   if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
-  run.talk(kTalkPackets);
+  run.talk(talk_packets);
   run.callee.hangup();
   run.expect(run.caller.wait_ended(5s), "the caller's call did not end after the callee hung up");
 }
@@ -63,14 +64,14 @@ void number_to_number(FlowRun& run) {
   } else {
     run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
   }
-  run.check_ears(trace, kTalkFrames);
+  run.check_ears(trace, talk_frames);
 }
 
 void router_asked(FlowRun& run) {
   talk_and_hang_up(run);
   const CallTrace trace = run.trace();
   measure_talk(run, trace, 1.05);
-  run.check_ears(trace, kTalkFrames);
+  run.check_ears(trace, talk_frames);
 }
 
 /// The caller's phone rings until the callee's is answered, and not a packet's time longer.
@@ -78,7 +79,7 @@ void answer_on_bridge(FlowRun& run) {
   talk_and_hang_up(run);
   const CallTrace trace = run.trace();
   measure_talk(run, trace, 0.02);
-  run.check_ears(trace, kTalkFrames);
+  run.check_ears(trace, talk_frames);
   const SipSeen* by_callee = find_response(trace, 200, "INVITE", trace.sites.callee, trace.sites.x2);
   const SipSeen* to_caller = find_response(trace, 200, "INVITE", trace.sites.x1, trace.sites.caller);
   const SipSeen* ringing = find_response(trace, 180, "INVITE", trace.sites.x1, trace.sites.caller);
@@ -86,7 +87,7 @@ void answer_on_bridge(FlowRun& run) {
   run.expect(ringing != nullptr && ringing->entered_ns < by_callee->entered_ns, "the caller's phone did not ring");
   run.expect(to_caller->entered_ns >= by_callee->left_ns, "the caller was answered before the callee");
   const double took_ms = static_cast<double>(to_caller->entered_ns - by_callee->left_ns) / 1e6;
-  run.at_most("answer_passed_ms", took_ms, run.limit_at(0.02, 10) + Platform::kEdgeToEdgeMs);
+  run.at_most("answer_passed_ms", took_ms, run.limit_at(0.02, 10) + Platform::edge_to_edge_ms);
 }
 
 bool wait_direct(FlowRun& run, SiteId from, SiteId to) {
@@ -98,13 +99,13 @@ bool wait_direct(FlowRun& run, SiteId from, SiteId to) {
 
 /// The gateways step out of a talk whose providers allow it (M26): both ears hear on, from one another.
 void direct(FlowRun& run) {
-  run.platform.set_rtt("caller", "callee", 2 * (2 * Platform::kAccessMs + Platform::kEdgeToEdgeMs));
+  run.platform.set_rtt("caller", "callee", 2 * (2 * Platform::access_ms + Platform::edge_to_edge_ms));
   if (!run.dial()) return;
   if (!run.expect(run.callee.wait_talking(8s), "the callee did not answer")) return;
   if (!wait_direct(run, run.sites.caller, run.sites.callee) || !wait_direct(run, run.sites.callee, run.sites.caller))
     return;
   const int64_t stepped_out_ns = now_ns() + static_cast<int64_t>((run.rtt_ms + 300) * 1e6);
-  run.talk(2 * kTalkPackets);
+  run.talk(2 * talk_packets);
   run.callee.hangup();
   run.expect(run.caller.wait_ended(5s), "the caller's call did not end after the callee hung up");
   const CallTrace trace = run.trace();
@@ -118,7 +119,7 @@ void direct(FlowRun& run) {
     const auto heard = hear(listen(rtp_between(trace.packets, mouth, ear)).samples);
     const size_t frames = heard[static_cast<size_t>(is_caller ? Voice::caller : Voice::callee)].frames;
     run.metrics["direct_frames_at_" + who] = static_cast<double>(frames);
-    run.expect(frames >= kTalkFrames, fmt::format("the {} heard {} frames past the gateways", who, frames));
+    run.expect(frames >= talk_frames, fmt::format("the {} heard {} frames past the gateways", who, frames));
     const auto still = std::ranges::count_if(rtp_between(trace.packets, mouth, gateway), [&](const RtpSeen& packet) {
       return packet.entered_ns > stepped_out_ns && packet.entered_ns < bye->entered_ns;
     });
@@ -130,7 +131,7 @@ void direct(FlowRun& run) {
 void with_video(FlowRun& run) {
   talk_and_hang_up(run);
   const CallTrace trace = run.trace();
-  run.check_ears(trace, kTalkFrames);
+  run.check_ears(trace, talk_frames);
   const auto pictures = [](std::vector<RtpSeen> packets) {
     std::erase_if(packets, [](const RtpSeen& packet) { return packet.payload.size() < 500; });
     return packets;
@@ -139,13 +140,14 @@ void with_video(FlowRun& run) {
   const auto seen_by_caller = pictures(rtp_between(trace.packets, trace.sites.x1, trace.sites.caller));
   run.metrics["video_to_callee"] = static_cast<double>(seen_by_callee.size());
   run.metrics["video_to_caller"] = static_cast<double>(seen_by_caller.size());
-  run.expect(seen_by_callee.size() >= kTalkFrames, "the callee got no video");
-  run.expect(seen_by_caller.size() >= kTalkFrames, "the caller got no video");
+  run.expect(seen_by_callee.size() >= talk_frames, "the callee got no video");
+  run.expect(seen_by_caller.size() >= talk_frames, "the caller got no video");
   run.at_most("cross_region_rtp", static_cast<double>(cross_region_rtp(trace)), 0);
 }
 
 Flow dial_flow(std::string id, std::string title, PlatformPlan plan) {
-  Flow flow{.id = std::move(id), .title = std::move(title), .plan = std::move(plan), .documents = {{"start", kDial}}};
+  Flow flow{
+      .id = std::move(id), .title = std::move(title), .plan = std::move(plan), .documents = {{"start", dial_document}}};
   flow.callee.ring = 900ms;  // longer than the 1.5 T that arming needs
   flow.run = number_to_number;
   return flow;
@@ -164,7 +166,7 @@ std::vector<Flow> talk_flows() {
   out.back().has_real_phones = true;
   out.push_back(dial_flow("f1answer", "the caller is answered when the callee is (answerOnBridge)", two_regions()));
   out.back().documents["start"] =
-      "<Response><Dial timeout=\"20\" answerOnBridge=\"true\"><Number>" + kCalleeNumber + "</Number></Dial></Response>";
+      "<Response><Dial timeout=\"20\" answerOnBridge=\"true\"><Number>" + callee_number + "</Number></Dial></Response>";
   out.back().run = answer_on_bridge;
   out.push_back(dial_flow("direct", "the gateways step out of the media of a talk (DIRECT)", two_regions()));
   out.back().plan.is_direct = true;

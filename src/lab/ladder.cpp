@@ -8,9 +8,9 @@
 namespace nearend::lab {
 namespace {
 
-constexpr double kColumn = 150, kLeft = 110, kRow = 22, kTop = 40;
-constexpr int64_t kPauseNs = 400'000'000;  // RTP that comes again after this is a new row
-constexpr size_t kRowsMax = 160;
+constexpr double column_width = 150, left_margin = 110, row_height = 22, top = 40;
+constexpr int64_t pause_ns = 400'000'000;  // RTP that comes again after this is a new row
+constexpr size_t rows_max = 160;
 
 struct Row {
   int64_t at_ns = 0;
@@ -38,7 +38,7 @@ std::vector<Row> rows_of(const CallTrace& trace, const std::set<SiteId>& shown) 
   for (const Captured& packet : trace.packets) {
     if (!shown.contains(packet.from) || !shown.contains(packet.to) || !rtp_in(packet)) continue;
     int64_t& before = last[{packet.from, packet.to}];
-    if (packet.entered_ns - before > kPauseNs) out.push_back({packet.entered_ns, packet.from, packet.to, "RTP", true});
+    if (packet.entered_ns - before > pause_ns) out.push_back({packet.entered_ns, packet.from, packet.to, "RTP", true});
     before = packet.entered_ns;
   }
   std::ranges::sort(out, {}, &Row::at_ns);
@@ -63,26 +63,26 @@ std::string draw_ladder(const CallTrace& trace, const std::vector<LadderColumn>&
   std::map<SiteId, double> x;
   std::set<SiteId> shown;
   for (size_t i = 0; i < columns.size(); ++i) {
-    x[columns[i].site] = kLeft + kColumn * static_cast<double>(i);
+    x[columns[i].site] = left_margin + column_width * static_cast<double>(i);
     shown.insert(columns[i].site);
   }
   std::vector<Row> rows = rows_of(trace, shown);
-  const size_t hidden = rows.size() > kRowsMax ? rows.size() - kRowsMax : 0;
-  if (hidden > 0) rows.resize(kRowsMax);
-  const double height = kTop + kRow * static_cast<double>(rows.size() + 2);
-  Svg svg(kLeft + kColumn * static_cast<double>(columns.size()), height);
+  const size_t hidden = rows.size() > rows_max ? rows.size() - rows_max : 0;
+  if (hidden > 0) rows.resize(rows_max);
+  const double height = top + row_height * static_cast<double>(rows.size() + 2);
+  Svg svg(left_margin + column_width * static_cast<double>(columns.size()), height);
   for (const LadderColumn& column : columns) {
     svg.text({x[column.site], 18}, column.name, "name", "middle");
-    svg.line({x[column.site], 26}, {x[column.site], height - kRow}, "lifeline");
+    svg.line({x[column.site], 26}, {x[column.site], height - row_height}, "lifeline");
   }
-  double y = kTop;
+  double y = top;
   for (const Row& row : rows) {
-    y += kRow;
+    y += row_height;
     svg.text({4, y}, fmt::format("{:.1f} ms", static_cast<double>(row.at_ns - rows.front().at_ns) / 1e6), "time");
     svg.arrow({x[row.from], y}, {x[row.to], y}, row.is_media ? "media" : "signal");
     svg.text({(x[row.from] + x[row.to]) / 2, y - 4}, row.words, row.is_media ? "media-label" : "label", "middle");
   }
-  if (hidden > 0) svg.text({4, y + kRow}, fmt::format("{} more rows are left out", hidden), "time");
+  if (hidden > 0) svg.text({4, y + row_height}, fmt::format("{} more rows are left out", hidden), "time");
   return svg.str();
 }
 

@@ -13,7 +13,7 @@ namespace nearend::lab {
 /// which count the frames from 0 to 255 and begin again (5.12 s).
 enum class Voice : uint8_t { caller, callee, prompt };
 
-constexpr int kMarkerCycle = 256;
+constexpr int marker_cycle = 256;
 
 /// `frames` frames of a voice's marker. No frame's G.711 code repeats within a cycle, so packets can be matched too.
 Samples marker(Voice voice, size_t frames);

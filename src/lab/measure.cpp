@@ -12,8 +12,8 @@
 namespace nearend::lab {
 namespace {
 
-constexpr int64_t kMatchWindowNs = 2'500'000'000;  // half a marker cycle: the same content comes again after 5.12 s
-constexpr int64_t kStillUnderWayNs = 400'000'000;  // speech sent so shortly before the end is not expected to arrive
+constexpr int64_t match_window_ns = 2'500'000'000;   // half a marker cycle: the same content comes again after 5.12 s
+constexpr int64_t still_under_way_ns = 400'000'000;  // speech sent so shortly before the end is not expected to arrive
 
 double ms(int64_t ns) {
   return static_cast<double>(ns) / 1e6;
@@ -103,7 +103,7 @@ Delivery delivery(const CallTrace& trace, bool is_from_caller, int64_t begin_ns,
     size_t times = 0;
     for (const int64_t arrival : arrivals[packet.content]) {
       const int64_t delay = arrival - packet.entered_ns;
-      if (delay < 0 || delay > kMatchWindowNs) continue;
+      if (delay < 0 || delay > match_window_ns) continue;
       if (times++ > 0) continue;
       out.delays_ms.push_back(ms(delay));
       out.times_ns.emplace_back(packet.entered_ns, arrival);
@@ -145,7 +145,7 @@ std::optional<double> clipped_packets(const CallTrace& trace) {
     if (seen.method() == "BYE" && seen.entered_ns > answer->left_ns) end_ns = std::min(end_ns, seen.entered_ns);
   }
   // Only what was spoken in the first second counts as clipped; later holes are losses.
-  end_ns = std::min(end_ns - kStillUnderWayNs, answer->entered_ns + 1'000'000'000);
+  end_ns = std::min(end_ns - still_under_way_ns, answer->entered_ns + 1'000'000'000);
   return static_cast<double>(delivery(trace, false, answer->entered_ns, end_ns).lost);
 }
 
@@ -237,9 +237,9 @@ Line fit(const std::vector<std::pair<double, double>>& points) {
 
 bool is_silence(const RtpSeen& packet) {
   if (packet.payload_type == 13) return true;  // comfort noise, RFC 3389
-  constexpr int kQuiet = 500;
+  constexpr int quiet = 500;
   if (!packet.is_ulaw()) return false;
-  return std::ranges::all_of(packet.payload, [](uint8_t code) { return std::abs(rtp::decode_ulaw(code)) < kQuiet; });
+  return std::ranges::all_of(packet.payload, [](uint8_t code) { return std::abs(rtp::decode_ulaw(code)) < quiet; });
 }
 
 }  // namespace nearend::lab

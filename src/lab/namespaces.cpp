@@ -16,8 +16,8 @@
 namespace nearend::lab {
 namespace {
 
-constexpr int kMtu = 1500;
-constexpr const char* kTunDevice = "/dev/net/tun";
+constexpr int mtu = 1500;
+constexpr const char* tun_device = "/dev/net/tun";
 
 std::unexpected<Error> system_failure(std::string_view what) {
   return fail(Error::Kind::internal, "{}: {}", what, std::strerror(errno));
@@ -65,7 +65,7 @@ Result<void> set_address(int control, const std::string& name, const IpAddress& 
   if (::ioctl(control, SIOCSIFADDR, &request) != 0) return system_failure("set the address of " + name);
   request.ifr_netmask = ipv4(IpAddress::v4(0xffffffff));
   if (::ioctl(control, SIOCSIFNETMASK, &request) != 0) return system_failure("set the netmask of " + name);
-  request.ifr_mtu = kMtu;
+  request.ifr_mtu = mtu;
   if (::ioctl(control, SIOCSIFMTU, &request) != 0) return system_failure("set the MTU of " + name);
   return {};
 }
@@ -81,8 +81,8 @@ Result<void> route_all_through(int control, std::string name) {
 }
 
 Result<Descriptor> make_tun(const std::string& name, const IpAddress& address) {
-  Descriptor tun(::open(kTunDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (!tun) return system_failure(kTunDevice);
+  Descriptor tun(::open(tun_device, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!tun) return system_failure(tun_device);
   ifreq request = interface_request(name);
   request.ifr_flags = IFF_TUN | IFF_NO_PI;
   if (::ioctl(tun.get(), TUNSETIFF, &request) != 0) return system_failure("make the TUN interface " + name);
@@ -105,7 +105,7 @@ Result<Descriptor> make_namespace() {
 }  // namespace
 
 Result<void> gain_network_rights() {
-  if (const Descriptor tun(::open(kTunDevice, O_RDWR | O_CLOEXEC)); !tun) return system_failure(kTunDevice);
+  if (const Descriptor tun(::open(tun_device, O_RDWR | O_CLOEXEC)); !tun) return system_failure(tun_device);
   if (may_make_namespaces()) return {};
   const uid_t uid = ::getuid();
   const gid_t gid = ::getgid();

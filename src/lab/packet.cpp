@@ -3,8 +3,8 @@
 namespace nearend::lab {
 namespace {
 
-constexpr uint8_t kProtocolTcp = 6;
-constexpr uint8_t kProtocolUdp = 17;
+constexpr uint8_t protocol_tcp = 6;
+constexpr uint8_t protocol_udp = 17;
 
 uint16_t u16(std::span<const uint8_t> bytes, size_t at) {
   return static_cast<uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -31,7 +31,7 @@ std::optional<IpView> read_ip(std::span<const uint8_t> packet, uint8_t protocol)
 }  // namespace
 
 std::optional<UdpView> read_udp(std::span<const uint8_t> packet) {
-  const auto ip = read_ip(packet, kProtocolUdp);
+  const auto ip = read_ip(packet, protocol_udp);
   if (!ip || ip->payload.size() < 8) return {};
   return UdpView{{IpAddress::v4(ip->from), u16(ip->payload, 0)},
                  {IpAddress::v4(ip->to), u16(ip->payload, 2)},
@@ -39,7 +39,7 @@ std::optional<UdpView> read_udp(std::span<const uint8_t> packet) {
 }
 
 std::optional<TcpView> read_tcp(std::span<const uint8_t> packet) {
-  const auto ip = read_ip(packet, kProtocolTcp);
+  const auto ip = read_ip(packet, protocol_tcp);
   if (!ip || ip->payload.size() < 20) return {};
   const size_t head = (size_t{ip->payload[12]} >> 4) * 4;
   if (head < 20 || head > ip->payload.size()) return {};

@@ -17,12 +17,12 @@
 namespace nearend::lab {
 namespace {
 
-constexpr int64_t kFrameNs = 20'000'000;
-constexpr int64_t kResendNs = 500'000'000;
-constexpr uint8_t kEventPayload = 101;
-constexpr uint8_t kVideoPayload = 96;
-constexpr int kEventPackets = 8;  // five with a growing duration, the end three times
-constexpr size_t kVideoBytes = 900;
+constexpr int64_t frame_ns = 20'000'000;
+constexpr int64_t resend_ns = 500'000'000;
+constexpr uint8_t event_payload = 101;
+constexpr uint8_t video_payload = 96;
+constexpr int event_packets = 8;  // five with a growing duration, the end three times
+constexpr size_t video_bytes = 900;
 
 Descriptor timer() {
   return Descriptor(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
@@ -119,7 +119,7 @@ void Phone::run() {
     if (sources[5].revents != 0) ::recv(video_.get(), unheard.data(), unheard.size(), MSG_DONTWAIT);
     if (!unanswered_.empty() && now_ns() >= resend_at_ns_) {
       send(unanswered_);
-      resend_at_ns_ = now_ns() + kResendNs;
+      resend_at_ns_ = now_ns() + resend_ns;
     }
   }
 }
@@ -156,7 +156,7 @@ void Phone::on_request(const SipSeen& request, const Endpoint& source) {
     SipSeen invite;
     invite.text = dialog_.invite;
     unanswered_ = last_answer_ = dialog_.response(invite, "487 Request Terminated");
-    resend_at_ns_ = now_ns() + kResendNs;
+    resend_at_ns_ = now_ns() + resend_ns;
     send(last_answer_);
     enter(State::ended, 487);
   }
@@ -169,7 +169,7 @@ void Phone::on_invite(const SipSeen& request, const Endpoint& source) {
     dialog_.invite = request.text;
     if (!request.body().empty()) take_media(request.body());
     unanswered_ = last_answer_ = dialog_.response(request, "200 OK", sdp());
-    resend_at_ns_ = now_ns() + kResendNs;
+    resend_at_ns_ = now_ns() + resend_ns;
     return send(last_answer_);
   }
   if (state() != State::idle && state() != State::ended) {
@@ -181,7 +181,7 @@ void Phone::on_invite(const SipSeen& request, const Endpoint& source) {
   enter(State::ringing, 0);
   if (settings_.refusal != 0) {
     unanswered_ = last_answer_ = dialog_.response(request, fmt::format("{} Refused", settings_.refusal));
-    resend_at_ns_ = now_ns() + kResendNs;
+    resend_at_ns_ = now_ns() + resend_ns;
     send(last_answer_);
     return enter(State::ended, settings_.refusal);
   }
@@ -195,7 +195,7 @@ void Phone::answer() {
   if (state() != State::ringing) return;
   const SipSeen invite{.text = dialog_.invite};
   unanswered_ = last_answer_ = dialog_.response(invite, "200 OK", sdp());
-  resend_at_ns_ = now_ns() + kResendNs;
+  resend_at_ns_ = now_ns() + resend_ns;
   send(last_answer_);
   enter(State::talking, 200);
 }
@@ -229,11 +229,11 @@ void Phone::enter(State state, int status) {
   if (is_talking && !is_started_) {
     frame_ = 0;
     timestamp_ = static_cast<uint32_t>(random_number());
-    arm(tick_, 1, kFrameNs);
+    arm(tick_, 1, frame_ns);
     is_started_ = true;
     is_silent_ = false;  // each call begins with speech
     tick();              // the first speech leaves with the answer
-    arm(tick_, kFrameNs, kFrameNs);
+    arm(tick_, frame_ns, frame_ns);
   } else if (!is_talking) {
     arm(tick_, INT64_MAX / 2, 0);
     is_started_ = false;
@@ -259,13 +259,13 @@ void Phone::on_command() {
   if (!number.empty()) {
     dialog_ = PhoneDialog::calling(local_, settings_.user, number, wanted_gateway_, random_number());
     unanswered_ = dialog_.request("INVITE", sdp());
-    resend_at_ns_ = now_ns() + kResendNs;
+    resend_at_ns_ = now_ns() + resend_ns;
     is_started_ = false;
     send(unanswered_);
   }
   if (is_hangup && now == State::talking) {
     unanswered_ = dialog_.request("BYE");
-    resend_at_ns_ = now_ns() + kResendNs;
+    resend_at_ns_ = now_ns() + resend_ns;
     send(unanswered_);
     enter(State::ended, 200);
   } else if (is_hangup && now == State::calling) {
@@ -280,14 +280,14 @@ void Phone::tick() {
   const int digit = wanted_digit_.exchange(-1);
   if (digit >= 0) {
     event_code_ = static_cast<uint8_t>(digit);
-    event_left_ = kEventPackets;
+    event_left_ = event_packets;
     event_timestamp_ = timestamp_;
   }
   if (!is_silent_) {
     event_left_ > 0 ? send_event_packet() : send_voice();
     if (settings_.has_video) send_video();
   }
-  timestamp_ += kFrameSamples;
+  timestamp_ += frame_samples;
   ++frame_;
 }
 
@@ -299,24 +299,24 @@ void Phone::send_voice() {
 
 // RFC 4733 2.5.1: one timestamp for the whole event, a growing duration, the end three times.
 void Phone::send_event_packet() {
-  const int sent = kEventPackets - event_left_--;
-  const bool is_end = sent >= kEventPackets - 3;
+  const int sent = event_packets - event_left_--;
+  const bool is_end = sent >= event_packets - 3;
   const auto duration =
-      static_cast<uint16_t>(kFrameSamples * static_cast<size_t>(std::min(sent + 1, kEventPackets - 3)));
+      static_cast<uint16_t>(frame_samples * static_cast<size_t>(std::min(sent + 1, event_packets - 3)));
   std::string payload{static_cast<char>(event_code_), static_cast<char>(is_end ? 0x8a : 0x0a),
                       static_cast<char>(duration >> 8), static_cast<char>(duration)};
   if (voice_target_) {
-    send_udp(rtp_, *voice_target_, rtp_packet(kEventPayload, sent == 0, sequence_++, event_timestamp_, ssrc_, payload));
+    send_udp(rtp_, *voice_target_, rtp_packet(event_payload, sent == 0, sequence_++, event_timestamp_, ssrc_, payload));
   }
 }
 
 // Packets like a picture's, each with contents of its own so that the far end can be compared.
 void Phone::send_video() {
   if (!video_target_) return;
-  std::string payload(kVideoBytes, static_cast<char>(settings_.voice));
+  std::string payload(video_bytes, static_cast<char>(settings_.voice));
   std::memcpy(payload.data(), &frame_, sizeof frame_);
   const auto timestamp = static_cast<uint32_t>(frame_ * 1800);
-  send_udp(video_, *video_target_, rtp_packet(kVideoPayload, true, video_sequence_++, timestamp, ssrc_ ^ 1, payload));
+  send_udp(video_, *video_target_, rtp_packet(video_payload, true, video_sequence_++, timestamp, ssrc_ ^ 1, payload));
 }
 
 std::string Phone::sdp() {

@@ -5,7 +5,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr std::chrono::milliseconds kStartLimit{10'000};
+constexpr std::chrono::milliseconds start_limit{10'000};
 
 Path one_way(double ms) {
   return {.delay = nanoseconds(static_cast<int64_t>(ms * 1e6))};
@@ -30,12 +30,12 @@ Result<std::unique_ptr<Platform>> Platform::start(PlatformPlan plan, const std::
   }
   for (const RegionPlan& region : made->plan_.regions) {
     if (wanted.policies && made->plan_.has_policy) {
-      if (auto done = made->start_role(program, region, "policy", kPolicyPort, false); !done) return pass(done);
+      if (auto done = made->start_role(program, region, "policy", policy_port, false); !done) return pass(done);
     }
     if (wanted.routers && region.has_router) {
-      if (auto done = made->start_role(program, region, "router", kLinkPort + 1, false); !done) return pass(done);
+      if (auto done = made->start_role(program, region, "router", link_port + 1, false); !done) return pass(done);
     }
-    if (auto done = made->start_role(program, region, "gateway", kSipPort, true); !done) return pass(done);
+    if (auto done = made->start_role(program, region, "gateway", sip_port, true); !done) return pass(done);
   }
   if (wanted.routers) {
     if (auto done = made->wait_for_links(); !done) return pass(done);
@@ -47,7 +47,7 @@ Result<void> Platform::wait_for_links() {
   for (const RegionPlan& region : plan_.regions) {
     for (const char* role : {"gateway", "router"}) {
       if (role == std::string_view("router") && !region.has_router) continue;
-      auto ready = processes_.at(fmt::format("{}-{}", region.name, role)).wait_for_line("links ready", kStartLimit);
+      auto ready = processes_.at(fmt::format("{}-{}", region.name, role)).wait_for_line("links ready", start_limit);
       if (!ready) return ready;
     }
   }
@@ -66,12 +66,12 @@ Result<void> Platform::make_sites() {
     *address = wan_.address(*site);
   }
   for (const AccessPlan& access : plan_.accesses) {
-    wan_.set_paths(site(access.name), site(access.region), one_way(kAccessMs));
+    wan_.set_paths(site(access.name), site(access.region), one_way(access_ms));
   }
   for (const RegionPlan& a : plan_.regions) {
-    wan_.set_paths(site(a.name), site("app"), one_way(kAppMs));
+    wan_.set_paths(site(a.name), site("app"), one_way(app_ms));
     for (const RegionPlan& b : plan_.regions) {
-      if (a.name != b.name) wan_.set_paths(site(a.name), site(b.name), one_way(kEdgeToEdgeMs));
+      if (a.name != b.name) wan_.set_paths(site(a.name), site(b.name), one_way(edge_to_edge_ms));
     }
   }
   wan_.add_tap(capture_);
@@ -79,7 +79,7 @@ Result<void> Platform::make_sites() {
 }
 
 Result<void> Platform::start_app(const std::string& program) {
-  const Endpoint listen{plan_.app, kAppPort};
+  const Endpoint listen{plan_.app, app_port};
   auto process = Process::start(
       wan_.net(site("app")),
       {.name = "app",
@@ -88,7 +88,7 @@ Result<void> Platform::start_app(const std::string& program) {
        .environment = {}});
   if (!process) return pass(process);
   auto& kept = processes_["app"] = std::move(*process);
-  return kept.wait_for_tcp(kAppPort, kStartLimit);
+  return kept.wait_for_tcp(app_port, start_limit);
 }
 
 Result<void> Platform::start_role(const std::string& program, const RegionPlan& region, const std::string& role,
@@ -101,7 +101,7 @@ Result<void> Platform::start_role(const std::string& program, const RegionPlan& 
                                  .environment = {}});
   if (!process) return pass(process);
   auto& kept = processes_[name] = std::move(*process);
-  return is_udp ? kept.wait_for_udp(port, kStartLimit) : kept.wait_for_tcp(port, kStartLimit);
+  return is_udp ? kept.wait_for_udp(port, start_limit) : kept.wait_for_tcp(port, start_limit);
 }
 
 void Platform::set_rtt(const std::string& a, const std::string& b, double rtt_ms) {

@@ -24,9 +24,9 @@ struct RolesWanted {
 class Platform {
  public:
   /// One-way delays that do not depend on the flow.
-  static constexpr double kAccessMs = 5;
-  static constexpr double kAppMs = 0.5;
-  static constexpr double kEdgeToEdgeMs = 20;
+  static constexpr double access_ms = 5;
+  static constexpr double app_ms = 0.5;
+  static constexpr double edge_to_edge_ms = 20;
 
   static Result<std::unique_ptr<Platform>> start(PlatformPlan plan, const std::string& program,
                                                  const std::filesystem::path& directory, RolesWanted wanted = {});
@@ -38,7 +38,7 @@ class Platform {
   const std::filesystem::path& directory() const { return directory_; }
   /// The site of a region, an access network, or "app".
   SiteId site(const std::string& name) const { return sites_.at(name); }
-  Endpoint gateway(const std::string& region) const { return {wan_.address(site(region)), kSipPort}; }
+  Endpoint gateway(const std::string& region) const { return {wan_.address(site(region)), sip_port}; }
   Process& process(const std::string& name) { return processes_.at(name); }
   bool has_process(const std::string& name) const { return processes_.contains(name); }
 

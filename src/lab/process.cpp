@@ -19,8 +19,8 @@ namespace nearend::lab {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kLook{5};  // how often a log or the kernel's tables are looked at
-constexpr milliseconds kPatience{2000};
+constexpr milliseconds look{5};  // how often a log or the kernel's tables are looked at
+constexpr milliseconds patience{2000};
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
@@ -121,7 +121,7 @@ Result<void> Process::wait_for_line(std::string_view text, milliseconds limit) {
       return fail(Error::Kind::timeout, "{} did not say \"{}\" in {} ms; {} says:\n{}", name_, text, limit.count(),
                   log_.string(), last_lines(log_, 8));
     }
-    ::poll(nullptr, 0, static_cast<int>(kLook.count()));
+    ::poll(nullptr, 0, static_cast<int>(look.count()));
   }
   return {};
 }
@@ -134,7 +134,7 @@ Result<void> Process::wait_for_port(const char* protocol, uint16_t port, millise
       return fail(Error::Kind::timeout, "{} was not bound to {} port {} after {} ms; {} says:\n{}", name_, protocol,
                   port, limit.count(), log_.string(), last_lines(log_, 8));
     }
-    ::poll(nullptr, 0, static_cast<int>(kLook.count()));
+    ::poll(nullptr, 0, static_cast<int>(look.count()));
   }
   return {};
 }
@@ -154,7 +154,7 @@ Result<int> Process::wait(milliseconds limit) {
 void Process::stop() {
   if (!is_running()) return;
   ::kill(pid_, SIGTERM);
-  if (!wait(kPatience)) kill();
+  if (!wait(patience)) kill();
 }
 
 void Process::kill() {

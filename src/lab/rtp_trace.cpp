@@ -46,16 +46,16 @@ Ear listen(const std::vector<RtpSeen>& packets, int buffer_ms) {
   uint32_t ssrc = 0;
   for (const RtpSeen& packet : packets) {
     if (!packet.has_arrived() || !packet.is_ulaw()) continue;
-    const int64_t arrival = is_begun ? (packet.left_ns - ear.start_ns) * kSampleRate / 1'000'000'000 : 0;
+    const int64_t arrival = is_begun ? (packet.left_ns - ear.start_ns) * sample_rate / 1'000'000'000 : 0;
     if (!is_begun) ear.start_ns = packet.left_ns;
     if (!is_begun || packet.ssrc != ssrc) base = arrival - int64_t{packet.timestamp};
     is_begun = true;
     ssrc = packet.ssrc;
     int64_t place = base + int64_t{packet.timestamp};
     const int64_t lateness = arrival - place;
-    if (lateness > int64_t{buffer_ms} * kSampleRate / 1000) continue;  // too late to be played
+    if (lateness > int64_t{buffer_ms} * sample_rate / 1000) continue;  // too late to be played
     // A timestamp that runs away from the clock (a source that was replaced) begins anew, as real buffers do.
-    if (lateness < -2 * kSampleRate) {
+    if (lateness < -2 * sample_rate) {
       base = arrival - int64_t{packet.timestamp};
       place = arrival;
     }

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kTalkPackets = 125;  // 2.5 s each way
-constexpr int kPromptPackets = 15;
+constexpr int talk_packets = 125;  // 2.5 s each way
+constexpr int prompt_packets = 15;
 
 void say(std::string_view line) {
   fmt::print("{}\n", line);
@@ -56,11 +56,11 @@ void play_call(FlowRun& run, DemoResult& result) {
   for (int round = 1; round <= call.rounds; ++round) {
     if (!run.expect(run.callee.wait_talking(25s), "the callee did not answer")) return;
     begin_phase(result, call.rounds > 1 ? fmt::format("talk {}", round) : "talk", true);
-    run.talk(kTalkPackets);
+    run.talk(talk_packets);
     run.callee.hangup();
     if (!call.has_prompt_between) continue;
     begin_phase(result, round < call.rounds ? "prompt between" : "prompt at the end", false);
-    if (round == call.rounds) run.hear_prompt(kPromptPackets);
+    if (round == call.rounds) run.hear_prompt(prompt_packets);
   }
   run.expect(run.caller.wait_ended(20s), "the caller's call did not end");
   if (!result.phases.empty()) result.phases.back().end_ns = now_ns();

@@ -8,9 +8,9 @@
 namespace nearend::lab {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kWrongUse = 2;
-constexpr int kSkipped = 77;
+constexpr int failed = 1;
+constexpr int status_wrong_use = 2;
+constexpr int status_skipped = 77;
 
 std::string own_program() {
   return std::filesystem::read_symlink("/proc/self/exe").string();
@@ -34,7 +34,7 @@ int skip(const FlowsOptions& options, const std::vector<Flow>& flows, const std:
     const json::object skipped{{"flow", flow.id}, {"skipped", true}, {"why", why}};
     fmt::print("{}\n", to_json(skipped));
   }
-  return kSkipped;
+  return status_skipped;
 }
 
 void print_result(const FlowResult& result) {
@@ -86,7 +86,7 @@ int run_flows(const FlowsOptions& options) {
   auto flows = chosen(options);
   if (!flows) {
     fmt::print(stderr, "nearend lab flows: {}; --list shows them\n", flows.error().text);
-    return kWrongUse;
+    return status_wrong_use;
   }
   if (const auto rights = gain_network_rights(); !rights) return skip(options, *flows, rights.error().text);
   FlowRunner runner(options.program.empty() ? own_program() : options.program,
@@ -112,7 +112,7 @@ int run_flows(const FlowsOptions& options) {
     std::ranges::move(results, std::back_inserter(all));
   }
   if (!options.is_json) print_lines(all);
-  return is_good ? 0 : kFailed;
+  return is_good ? 0 : failed;
 }
 
 }  // namespace nearend::lab

@@ -10,7 +10,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr size_t kStreamMax = 1 << 20;
+constexpr size_t stream_max = 1 << 20;
 
 bool looks_like_sip(std::string_view text) {
   const std::string_view line = text.substr(0, text.find('\n'));
@@ -78,7 +78,7 @@ void take_segment(Stream& stream, const TcpView& tcp, int64_t entered_ns) {
     append(stream, it->second.first, it->second.second);
     stream.early.erase(it);
   }
-  if (stream.bytes.size() > kStreamMax || !looks_like_sip(stream.bytes)) stream.bytes.clear();
+  if (stream.bytes.size() > stream_max || !looks_like_sip(stream.bytes)) stream.bytes.clear();
 }
 
 SipSeen seen_from(const Captured& packet, const Endpoint& source, const Endpoint& target) {

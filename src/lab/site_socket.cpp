@@ -9,7 +9,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr timeval kPatience{.tv_sec = 2, .tv_usec = 0};
+constexpr timeval patience{.tv_sec = 2, .tv_usec = 0};
 
 sockaddr_in address_of(const Endpoint& endpoint) {
   sockaddr_in out{};
@@ -21,8 +21,8 @@ sockaddr_in address_of(const Endpoint& endpoint) {
 
 Descriptor socket_of(int type) {
   Descriptor made(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
-  ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  ::setsockopt(made.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(made.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   return made;
 }
 

@@ -35,11 +35,11 @@ void Svg::line(Point from, Point to, std::string_view css) {
 }
 
 void Svg::arrow(Point from, Point to, std::string_view css) {
-  constexpr double kHead = 6;
+  constexpr double svg_head = 6;
   line(from, to, css);
   const double angle = std::atan2(to.y - from.y, to.x - from.x);
   const auto barb = [&](double by) {
-    return Point{to.x - kHead * std::cos(angle + by), to.y - kHead * std::sin(angle + by)};
+    return Point{to.x - svg_head * std::cos(angle + by), to.y - svg_head * std::sin(angle + by)};
   };
   polygon({to, barb(0.4), barb(-0.4)}, fmt::format("{} head", css));
 }

@@ -5,7 +5,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr std::string_view kLinkKey = "the lab's peers know this";
+constexpr std::string_view shared_link_key = "the lab's peers know this";
 
 std::string quoted(const std::vector<std::string>& words) {
   std::string out = "[";
@@ -14,10 +14,10 @@ std::string quoted(const std::vector<std::string>& words) {
 }
 
 std::string link_uri(const IpAddress& address) {
-  return fmt::format("sip:{}:{};transport=tcp", address.to_string(), kLinkPort);
+  return fmt::format("sip:{}:{};transport=tcp", address.to_string(), link_port);
 }
 std::string events_url(const IpAddress& address) {
-  return fmt::format("http://{}:{}/v1/call-events", address.to_string(), kHttpPort);
+  return fmt::format("http://{}:{}/v1/call-events", address.to_string(), http_port);
 }
 
 std::vector<std::string> prefixes_of(const PlatformPlan& plan, const RegionPlan& region) {
@@ -41,7 +41,7 @@ std::string topology_file(const PlatformPlan& plan) {
     out += fmt::format(
         "[[router]]\nname = \"{0}-router\"\nregion = \"{1}\"\nlink_uri = \"sip:{2}:{3};transport=tcp\"\n"
         "events_url = \"{4}\"\n\n",
-        region.name, region.zone, region.address.to_string(), kLinkPort + 1, events_url(region.address));
+        region.name, region.zone, region.address.to_string(), link_port + 1, events_url(region.address));
   }
   for (const auto& rtt : plan.rtts)
     out += fmt::format("[[rtt]]\na = \"{}\"\nb = \"{}\"\nms = {:.1f}\n\n", rtt.a, rtt.b, rtt.ms);
@@ -51,7 +51,7 @@ std::string topology_file(const PlatformPlan& plan) {
 std::string common(const PlatformPlan& plan, const RegionPlan& region) {
   std::string out = "topology = \"topology.toml\"\n";
   out += fmt::format("{{listen}}[policy]\nurl = \"{}\"\n\n[log]\nlevel = \"debug\"\n\n",
-                     plan.has_policy ? fmt::format("http://{}:{}", region.address.to_string(), kPolicyPort) : "");
+                     plan.has_policy ? fmt::format("http://{}:{}", region.address.to_string(), policy_port) : "");
   return out;
 }
 
@@ -83,7 +83,7 @@ std::string gateway_providers(const PlatformPlan& plan, const RegionPlan& region
     out += fmt::format(
         "[[gateway.provider]]\nname = \"{0}\"\naddresses = [\"{1}/32\"]\nprefixes = [\"{2}\"]\n"
         "options_ping = \"0s\"\ncan_direct = {3}\n[[gateway.provider.target]]\nhost = \"{1}\"\nport = {4}\n\n",
-        access.name, access.address.to_string(), access.prefix, access.can_direct, kSipPort);
+        access.name, access.address.to_string(), access.prefix, access.can_direct, sip_port);
   }
   return out;
 }
@@ -91,7 +91,7 @@ std::string gateway_providers(const PlatformPlan& plan, const RegionPlan& region
 std::string gateway_numbers(const PlatformPlan& plan) {
   std::string out;
   for (const NumberPlan& number : plan.numbers) {
-    out += fmt::format("[[gateway.number]]\nvalue = \"{}\"\naccount_sid = \"{}\"\n", number.number, kAccountSid);
+    out += fmt::format("[[gateway.number]]\nvalue = \"{}\"\naccount_sid = \"{}\"\n", number.number, account_sid);
     if (!number.forward_to.empty()) out += fmt::format("kind = \"forward\"\nforward_to = \"{}\"\n", number.forward_to);
     out += "\n";
   }
@@ -101,18 +101,18 @@ std::string gateway_numbers(const PlatformPlan& plan) {
 std::string gateway_file(const PlatformPlan& plan, const RegionPlan& region, const std::filesystem::path& directory) {
   const std::string address = region.address.to_string();
   std::string out =
-      with_listen(common(plan, region), fmt::format("http_listen = \"{}:{}\"\n\n", address, kHttpPort - 1));
+      with_listen(common(plan, region), fmt::format("http_listen = \"{}:{}\"\n\n", address, http_port - 1));
   out += media(region, directory, "gateway", 20000);
   out += fmt::format(
       "[gateway]\nname = \"{0}-gw\"\nregion = \"{1}\"\nlink_peers = {2}\nlink_key = \"{3}\"\nfeatures = {4}\n"
       "journal_path = \"{5}\"\nrtp_timeout = \"{6}\"\nreanchor = \"{7}\"\nstar = \"{8}\"\n\n",
-      region.name, region.zone, link_peers(plan), kLinkKey, quoted(region.features),
+      region.name, region.zone, link_peers(plan), shared_link_key, quoted(region.features),
       (directory / fmt::format("{}-journal", region.name)).string(), plan.rtp_timeout, plan.gateway_reanchor,
       plan.star);
   for (const std::string_view protocol : {"udp", "tcp"}) {
-    out += fmt::format("[[gateway.listen]]\nprotocol = \"{}\"\nlocal = \"{}:{}\"\n\n", protocol, address, kSipPort);
+    out += fmt::format("[[gateway.listen]]\nprotocol = \"{}\"\nlocal = \"{}:{}\"\n\n", protocol, address, sip_port);
   }
-  out += fmt::format("[[gateway.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, kLinkPort);
+  out += fmt::format("[[gateway.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, link_port);
   return out + gateway_providers(plan, region) + gateway_numbers(plan);
 }
 
@@ -128,22 +128,22 @@ std::string router_file(const PlatformPlan& plan, const RegionPlan& region, cons
       "\"{4}:{5}\"\n"
       "store_path = \"{6}\"\nmay_reach_internal = true\npublic_url = \"http://{4}:{5}\"\nplan = \"{7}\"\narming = {8}\n"
       "continuations = {9}\ndirect = {10}\nreanchor = \"{11}\"\n\n",
-      region.name, region.zone, link_peers(plan), kLinkKey, address, kHttpPort,
+      region.name, region.zone, link_peers(plan), shared_link_key, address, http_port,
       (directory / fmt::format("{}-store.sqlite", region.name)).string(), plan.plan, plan.has_arming,
       plan.has_continuations, plan.is_direct, plan.router_reanchor);
-  out += fmt::format("[[router.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, kLinkPort + 1);
-  out += fmt::format("[[router.account]]\nsid = \"{}\"\nauth_token = \"lab-secret\"\nname = \"lab\"\n\n", kAccountSid);
+  out += fmt::format("[[router.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, link_port + 1);
+  out += fmt::format("[[router.account]]\nsid = \"{}\"\nauth_token = \"lab-secret\"\nname = \"lab\"\n\n", account_sid);
   for (const NumberPlan& number : plan.numbers) {
     if (number.document.empty()) continue;
     out += fmt::format("[[router.number]]\nnumber = \"{}\"\naccount_sid = \"{}\"\nvoice_url = \"http://{}:{}/{}\"\n\n",
-                       number.number, kAccountSid, plan.app.to_string(), kAppPort, number.document);
+                       number.number, account_sid, plan.app.to_string(), app_port, number.document);
   }
   return out;
 }
 
 std::string policy_file(const RegionPlan& region) {
   return fmt::format("topology = \"topology.toml\"\n\n[policy_server]\nname = \"{}-policy\"\nlisten = \"{}:{}\"\n",
-                     region.name, region.address.to_string(), kPolicyPort);
+                     region.name, region.address.to_string(), policy_port);
 }
 
 Result<void> write_text(const std::filesystem::path& file, const std::string& text) {

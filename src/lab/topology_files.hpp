@@ -59,17 +59,17 @@ struct PlatformPlan {
   bool has_policy = true;
 };
 
-constexpr uint16_t kSipPort = 5060;
-constexpr uint16_t kLinkPort = 5070;
-constexpr uint16_t kHttpPort = 8080;
-constexpr uint16_t kPolicyPort = 8090;
-constexpr uint16_t kAppPort = 80;
+constexpr uint16_t sip_port = 5060;
+constexpr uint16_t link_port = 5070;
+constexpr uint16_t http_port = 8080;
+constexpr uint16_t policy_port = 8090;
+constexpr uint16_t app_port = 80;
 
 /// The files that `nearend gateway|router|policy --config` of each region read, under `directory`: topology.toml and
 /// `<region>-<role>.toml`. The one place in the lab that knows their keys.
 Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::path& directory);
 
 /// Ids that the files use.
-inline constexpr std::string_view kAccountSid = "AC000000000000000000000000000001ab";
+inline constexpr std::string_view account_sid = "AC000000000000000000000000000001ab";
 
 }  // namespace nearend::lab

@@ -13,11 +13,11 @@
 namespace nearend::lab {
 namespace {
 
-constexpr int64_t kSpinNs = 100'000;
-constexpr int64_t kQueueLimitNs = 200'000'000;
-constexpr uint32_t kBaseAddress = 0x0a4d0001;  // 10.77.0.1; the third byte is the site
-constexpr uint64_t kTimerKey = 1000;
-constexpr uint64_t kWakeKey = 1001;
+constexpr int64_t spin_ns = 100'000;
+constexpr int64_t queue_limit_ns = 200'000'000;
+constexpr uint32_t base_address = 0x0a4d0001;  // 10.77.0.1; the third byte is the site
+constexpr uint64_t timer_key = 1000;
+constexpr uint64_t wake_key = 1001;
 
 auto later = [](const auto& a, const auto& b) {
   return a.due_ns != b.due_ns ? a.due_ns > b.due_ns : a.order > b.order;
@@ -38,7 +38,7 @@ int64_t now_ns() {
   return std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-Wan::Wan(uint64_t seed) : links_(kSiteMax * kSiteMax), random_(seed) {}
+Wan::Wan(uint64_t seed) : links_(site_max * site_max), random_(seed) {}
 
 Wan::~Wan() {
   if (!thread_.joinable()) return;
@@ -49,10 +49,10 @@ Wan::~Wan() {
 }
 
 Result<SiteId> Wan::add_site(const std::string& name) {
-  if (sites_.size() == kSiteMax) return fail(Error::Kind::unavailable, "the lab has {} sites at most", kSiteMax);
+  if (sites_.size() == site_max) return fail(Error::Kind::unavailable, "the lab has {} sites at most", site_max);
   auto net = NetNamespace::create();
   if (!net) return pass(net);
-  const IpAddress address = IpAddress::v4(kBaseAddress + (static_cast<uint32_t>(sites_.size() + 1) << 8));
+  const IpAddress address = IpAddress::v4(base_address + (static_cast<uint32_t>(sites_.size() + 1) << 8));
   auto tun = net->open_tun("wan0", address);
   if (!tun) return pass(tun);
   sites_.push_back({name, address, std::move(*net), std::move(*tun)});
@@ -65,8 +65,8 @@ Result<void> Wan::start() {
   wake_ = Descriptor(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!epoll_ || !timer_ || !wake_)
     return fail(Error::Kind::internal, "the network's descriptors: {}", std::strerror(errno));
-  add_to(epoll_, timer_, kTimerKey);
-  add_to(epoll_, wake_, kWakeKey);
+  add_to(epoll_, timer_, timer_key);
+  add_to(epoll_, wake_, wake_key);
   for (SiteId site = 0; site < sites_.size(); ++site) add_to(epoll_, sites_[site].tun, site);
   thread_ = std::thread([this] { run(); });
   return {};
@@ -84,7 +84,7 @@ void Wan::set_paths(SiteId a, SiteId b, const Path& path) {
 
 Path Wan::path(SiteId from, SiteId to) const {
   const std::lock_guard lock(links_lock_);
-  return links_[from * kSiteMax + to].path;
+  return links_[from * site_max + to].path;
 }
 
 void Wan::run() {
@@ -103,21 +103,21 @@ void Wan::wait_for_work(int64_t due_ns) {
   int timeout = -1;
   if (due_ns >= 0) {
     const int64_t rest = due_ns - now_ns();
-    if (rest <= kSpinNs) {
+    if (rest <= spin_ns) {
       timeout = 0;
     } else {
-      const int64_t at = due_ns - kSpinNs;
+      const int64_t at = due_ns - spin_ns;
       const itimerspec when{.it_interval = {}, .it_value = {at / 1'000'000'000, at % 1'000'000'000}};
       ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
     }
   }
-  std::array<epoll_event, kSiteMax + 2> events;
+  std::array<epoll_event, site_max + 2> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
   for (int i = 0; i < count; ++i) {
     const uint64_t key = events[static_cast<size_t>(i)].data.u64;
-    if (key < kSiteMax) {
+    if (key < site_max) {
       read_site(key);
-    } else if (key == kTimerKey) {
+    } else if (key == timer_key) {
       uint64_t ticks;
       [[maybe_unused]] const auto got = ::read(timer_.get(), &ticks, sizeof ticks);
     }
@@ -125,9 +125,9 @@ void Wan::wait_for_work(int64_t due_ns) {
 }
 
 void Wan::read_site(SiteId from) {
-  constexpr int kBatch = 32;  // then others get their turn
+  constexpr int batch = 32;  // then others get their turn
   std::array<uint8_t, 2048> buffer;
-  for (int i = 0; i < kBatch; ++i) {
+  for (int i = 0; i < batch; ++i) {
     const ssize_t size = ::read(sites_[from].tun.get(), buffer.data(), buffer.size());
     if (size <= 0) return;
     take(from, {buffer.data(), static_cast<size_t>(size)}, now_ns());
@@ -136,7 +136,7 @@ void Wan::read_site(SiteId from) {
 
 void Wan::take(SiteId from, std::span<const uint8_t> packet, int64_t now) {
   if (packet.size() < 20 || packet[0] >> 4 != 4) return;  // IPv6 neighbour talk of the kernel
-  const uint32_t offset = destination_of(packet) - kBaseAddress;
+  const uint32_t offset = destination_of(packet) - base_address;
   const SiteId to = (offset >> 8) - 1;
   if ((offset & 0xff) != 0 || to >= sites_.size()) return;
 
@@ -146,7 +146,7 @@ void Wan::take(SiteId from, std::span<const uint8_t> packet, int64_t now) {
   if (chance() < way.path.loss) return tell({now, now, from, to, Fate::lost, packet});
   int64_t start = now;
   if (way.path.bits_per_second > 0) {
-    if (way.free_ns - now > kQueueLimitNs) return tell({now, now, from, to, Fate::overflowed, packet});
+    if (way.free_ns - now > queue_limit_ns) return tell({now, now, from, to, Fate::overflowed, packet});
     way.free_ns =
         std::max(way.free_ns, now) + static_cast<int64_t>(packet.size() * 8 * 1'000'000'000 / way.path.bits_per_second);
     start = way.free_ns;

@@ -107,9 +107,9 @@ class Wan {
   void deliver_due();
   void tell(const Passage& passage);
   double chance() { return std::uniform_real_distribution<>(0, 1)(random_); }
-  Link& link(SiteId from, SiteId to) { return links_[from * kSiteMax + to]; }
+  Link& link(SiteId from, SiteId to) { return links_[from * site_max + to]; }
 
-  static constexpr size_t kSiteMax = 32;
+  static constexpr size_t site_max = 32;
   std::vector<Site> sites_;
   std::vector<Tap*> taps_;
   mutable std::mutex links_lock_;

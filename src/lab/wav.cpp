@@ -28,8 +28,8 @@ std::string wav_bytes(std::span<const int16_t> samples) {
   put(out, 16, 4);
   put(out, 1, 2);  // PCM
   put(out, 1, 2);  // one channel
-  put(out, kSampleRate, 4);
-  put(out, kSampleRate * 2, 4);
+  put(out, sample_rate, 4);
+  put(out, sample_rate * 2, 4);
   put(out, 2, 2);
   put(out, 16, 2);
   out += "data";
@@ -57,8 +57,8 @@ Result<Samples> read_wav(const std::filesystem::path& file, size_t channel) {
     const size_t size = std::min(announced, bytes.size() - at - 8);
     if (kind == "fmt " && size >= 16) {
       channels = get(bytes, at + 10, 2);
-      if (get(bytes, at + 8, 2) != 1 || get(bytes, at + 12, 4) != kSampleRate || get(bytes, at + 22, 2) != 16) {
-        return fail(Error::Kind::unsupported, "{}: expected 16-bit PCM at {} Hz", file.string(), kSampleRate);
+      if (get(bytes, at + 8, 2) != 1 || get(bytes, at + 12, 4) != sample_rate || get(bytes, at + 22, 2) != 16) {
+        return fail(Error::Kind::unsupported, "{}: expected 16-bit PCM at {} Hz", file.string(), sample_rate);
       }
     }
     if (kind == "data" && channels > channel) {

@@ -11,8 +11,8 @@ namespace nearend::lab {
 
 /// Sound as the lab handles it: one channel of 16-bit samples, 8000 a second.
 using Samples = std::vector<int16_t>;
-constexpr int kSampleRate = 8000;
-constexpr size_t kFrameSamples = 160;  ///< 20 ms
+constexpr int sample_rate = 8000;
+constexpr size_t frame_samples = 160;  ///< 20 ms
 
 /// Writes a RIFF file of 16-bit PCM, one channel, 8000 Hz.
 Result<void> write_wav(const std::filesystem::path& file, std::span<const int16_t> samples);

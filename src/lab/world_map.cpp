@@ -5,7 +5,7 @@
 namespace nearend::lab {
 namespace {
 
-constexpr double kNorth = 75, kSouth = -58;
+constexpr double north = 75, south = -58;
 
 struct Place {
   double lon, lat;
@@ -75,11 +75,11 @@ const std::vector<Outline>& land() {
 }  // namespace
 
 Point on_map(double lat, double lon) {
-  return {(lon + 180) / 360 * kMapWidth, (kNorth - lat) / (kNorth - kSouth) * kMapHeight};
+  return {(lon + 180) / 360 * map_width, (north - lat) / (north - south) * map_height};
 }
 
 void draw_land(Svg& svg) {
-  svg.rect({0, 0}, kMapWidth, kMapHeight, "sea");
+  svg.rect({0, 0}, map_width, map_height, "sea");
   for (const Outline& outline : land()) {
     std::vector<Point> points;
     for (const Place& place : outline) points.push_back(on_map(place.lat, place.lon));
@@ -88,11 +88,11 @@ void draw_land(Svg& svg) {
 }
 
 std::vector<Point> bent(Point from, Point to, double bend) {
-  constexpr int kPieces = 24;
+  constexpr int pieces = 24;
   const double dx = to.x - from.x, dy = to.y - from.y;
   std::vector<Point> out;
-  for (int i = 0; i <= kPieces; ++i) {
-    const double t = static_cast<double>(i) / kPieces;
+  for (int i = 0; i <= pieces; ++i) {
+    const double t = static_cast<double>(i) / pieces;
     const double off = bend * 4 * t * (1 - t);
     out.push_back({from.x + dx * t - dy * off, from.y + dy * t + dx * off});
   }

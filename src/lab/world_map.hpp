@@ -5,8 +5,8 @@
 namespace nearend::lab {
 
 /// A plate carrée of the inhabited world, drawn from coarse coordinates: enough to see which ocean is crossed.
-inline constexpr double kMapWidth = 760;
-inline constexpr double kMapHeight = 300;
+inline constexpr double map_width = 760;
+inline constexpr double map_height = 300;
 
 /// Where a place is on the map, latitude and longitude in degrees.
 Point on_map(double lat, double lon);

@@ -7,12 +7,12 @@ namespace {
 
 using media::Source;
 
-constexpr std::pair<Source::Kind, std::string_view> kSourceKinds[] = {
+constexpr std::pair<Source::Kind, std::string_view> source_kinds[] = {
     {Source::Kind::url, "url"},   {Source::Kind::file, "file"},       {Source::Kind::speech, "speech"},
     {Source::Kind::tone, "tone"}, {Source::Kind::silence, "silence"}, {Source::Kind::digits, "digits"}};
 
 std::string_view kind_name(Source::Kind kind) {
-  for (const auto& [value, name] : kSourceKinds)
+  for (const auto& [value, name] : source_kinds)
     if (value == kind) return name;
   return "url";
 }
@@ -39,7 +39,7 @@ Result<Source> source_from_json(const json::value& value) {
   if (!kind) return pass(kind);
   auto text = json_string(**object, "value");
   if (!text) return pass(text);
-  for (const auto& [known, name] : kSourceKinds) {
+  for (const auto& [known, name] : source_kinds) {
     if (name != *kind) continue;
     return Source{.kind = known,
                   .value = std::move(*text),

@@ -6,8 +6,8 @@
 namespace nearend::link {
 namespace {
 
-constexpr size_t kItemsMax = 32;
-constexpr size_t kParametersMax = 32;
+constexpr size_t items_max = 32;
+constexpr size_t parameters_max = 32;
 
 bool is_token_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -31,7 +31,7 @@ class ItemReader {
       auto item = read_item();
       if (!item) return pass(item);
       items.push_back(std::move(*item));
-      if (items.size() > kItemsMax) return fail(Error::Kind::invalid, "more than {} items", kItemsMax);
+      if (items.size() > items_max) return fail(Error::Kind::invalid, "more than {} items", items_max);
       if (at_end()) return items;
       if (!take(',')) return fail(Error::Kind::malformed, "',' or ';' expected at column {}", at_ + 1);
     }
@@ -84,8 +84,8 @@ class ItemReader {
         value = std::move(*read);
       }
       item.parameters.emplace_back(std::move(*key), std::move(value));
-      if (item.parameters.size() > kParametersMax)
-        return fail(Error::Kind::invalid, "more than {} parameters", kParametersMax);
+      if (item.parameters.size() > parameters_max)
+        return fail(Error::Kind::invalid, "more than {} parameters", parameters_max);
     }
     skip_blanks();
     return item;

@@ -8,10 +8,10 @@
 namespace nearend::link {
 namespace {
 
-constexpr std::string_view kPlatformHeaders[] = {"Region", "Call", "Action", "Features"};
-constexpr std::string_view kSignatureHeader = "Platform-Signature";
+constexpr std::string_view platform_header_names[] = {"Region", "Call", "Action", "Features"};
+constexpr std::string_view signature_header = "Platform-Signature";
 constexpr int64_t kClockSkewMax_s = 120;
-constexpr size_t kRegionBytesMax = 64;
+constexpr size_t region_bytes_max = 64;
 
 bool is_zone_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -42,8 +42,8 @@ std::string_view Region::zone() const {
 Result<Region> parse_region(std::string_view value) {
   const std::string_view text = trim(value);
   if (text.empty()) return fail(Error::Kind::malformed, "Region: empty; a zone path such as 'eu/ie1' is expected");
-  if (text.size() > kRegionBytesMax)
-    return fail(Error::Kind::malformed, "Region: longer than {} characters", kRegionBytesMax);
+  if (text.size() > region_bytes_max)
+    return fail(Error::Kind::malformed, "Region: longer than {} characters", region_bytes_max);
   bool is_part_open = false;
   for (char c : text) {
     if (c == '/' && is_part_open) {
@@ -121,13 +121,13 @@ size_t strip_platform_headers(sip::Message& message) {
   size_t found = 0;
   for (size_t i = 0; i < message.field_count(); ++i) {
     const std::string_view name = message.field(i).name;
-    found += equal_ignoring_case(name, kSignatureHeader);
-    found += std::any_of(std::begin(kPlatformHeaders), std::end(kPlatformHeaders),
+    found += equal_ignoring_case(name, signature_header);
+    found += std::any_of(std::begin(platform_header_names), std::end(platform_header_names),
                          [&](std::string_view ours) { return equal_ignoring_case(name, ours); });
   }
   if (found == 0) return 0;
-  message.remove(kSignatureHeader);
-  for (std::string_view ours : kPlatformHeaders) message.remove(ours);
+  message.remove(signature_header);
+  for (std::string_view ours : platform_header_names) message.remove(ours);
   return found;
 }
 
@@ -143,13 +143,13 @@ sip::ExtraHeaders signed_headers(const Headers& headers, std::string_view key, s
   sip::ExtraHeaders fields = to_sip(headers);
   if (key.empty()) return fields;
   std::string signature = sign(key, sip::to_string(method), fields, body, unix_seconds);
-  fields.push_back({std::string(kSignatureHeader), std::move(signature)});
+  fields.push_back({std::string(signature_header), std::move(signature)});
   return fields;
 }
 
 Result<void> verify(std::string_view key, const sip::Message& message, int64_t unix_seconds) {
-  const std::string_view value = message.header(kSignatureHeader);
-  if (value.empty()) return fail(Error::Kind::refused, "{} is missing", kSignatureHeader);
+  const std::string_view value = message.header(signature_header);
+  if (value.empty()) return fail(Error::Kind::refused, "{} is missing", signature_header);
   std::string_view time_text;
   std::string_view hash;
   for (std::string_view part : split(value, ';')) {
@@ -158,18 +158,18 @@ Result<void> verify(std::string_view key, const sip::Message& message, int64_t u
   }
   const auto time = parse_unsigned(time_text);
   if (!time || hash.empty())
-    return fail(Error::Kind::malformed, "{}: 't=<unix seconds>;h=<hex>' expected", kSignatureHeader);
+    return fail(Error::Kind::malformed, "{}: 't=<unix seconds>;h=<hex>' expected", signature_header);
   const int64_t apart = unix_seconds - static_cast<int64_t>(*time);
   if (apart > kClockSkewMax_s || apart < -kClockSkewMax_s)
-    return fail(Error::Kind::refused, "{}: the clocks are {} s apart, at most {} s are allowed", kSignatureHeader,
+    return fail(Error::Kind::refused, "{}: the clocks are {} s apart, at most {} s are allowed", signature_header,
                 apart, kClockSkewMax_s);
   std::vector<std::pair<std::string_view, std::string_view>> fields;
-  for (std::string_view name : kPlatformHeaders)
+  for (std::string_view name : platform_header_names)
     if (message.has(name)) fields.emplace_back(name, message.header(name));
   const std::string expected =
       signature_hash(key, message.method_name(), fields, message.body(), static_cast<int64_t>(*time));
   if (!equal_in_constant_time(expected, hash))
-    return fail(Error::Kind::refused, "{} does not match: different keys or an altered message", kSignatureHeader);
+    return fail(Error::Kind::refused, "{} does not match: different keys or an altered message", signature_header);
   return {};
 }
 

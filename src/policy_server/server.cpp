@@ -11,7 +11,7 @@
 namespace nearend::policy_server {
 namespace {
 
-constexpr size_t kDecisionsKept = 50;
+constexpr size_t decisions_kept = 50;
 
 http::Response json_response(int status, const json::object& object) {
   return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(object)};
@@ -152,7 +152,7 @@ Result<json::object> Server::take_reports(const json::value& body) {
 }
 
 void Server::remember(std::string_view question, std::string_view reason) {
-  if (decisions_.size() >= kDecisionsKept) decisions_.erase(decisions_.begin());
+  if (decisions_.size() >= decisions_kept) decisions_.erase(decisions_.begin());
   decisions_.push_back({loop_.wall_ms(), std::string(question), std::string(reason)});
 }
 

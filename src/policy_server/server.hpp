@@ -62,7 +62,7 @@ class Server {
   Settings settings_;
   policy::Topology topology_;
   std::map<std::string, Load> loads_;
-  std::vector<Decision> decisions_;  // the newest kDecisionsKept, for GET /v1/state
+  std::vector<Decision> decisions_;  // the newest decisions_kept, for GET /v1/state
   std::unique_ptr<http::Server> server_;
 };
 

@@ -8,8 +8,8 @@
 
 namespace nearend::script {
 
-/// The part of a capsule that is the interpreter's: how many steps were made, the request that was about to be sent, and
-/// the application's cookies.
+/// The part of a capsule that is the interpreter's: how many steps were made, the request that was about to be sent,
+/// and the application's cookies.
 struct VerbState {
   size_t steps = 0;
   std::optional<Next> pending;

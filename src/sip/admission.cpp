@@ -10,9 +10,9 @@
 namespace nearend::sip {
 namespace {
 
-constexpr std::string_view kContentTypes = "application/sdp";
+constexpr std::string_view content_types = "application/sdp";
 
-constexpr std::string_view kOnlySdp = "399 nearend \"an INVITE can be answered with application/sdp only\"";
+constexpr std::string_view only_sdp = "399 nearend \"an INVITE can be answered with application/sdp only\"";
 
 /// An Accept that leaves SDP out forbids the only answer that there is (RFC 3261 20.1, RFC 4475 3.3.15).
 bool accepts_sdp(const Message& request) {
@@ -20,7 +20,7 @@ bool accepts_sdp(const Message& request) {
   return std::ranges::any_of(request.values(HeaderId::accept), [](std::string_view range) {
     std::string type = to_lower(range.substr(0, range.find(';')));
     std::erase_if(type, scan::is_blank);
-    return type == kContentTypes || type == "application/*" || type == "*/*";
+    return type == content_types || type == "application/*" || type == "*/*";
   });
 }
 
@@ -96,9 +96,9 @@ bool Stack::Core::admit_invite(ServerTransaction& transaction) {
   const bool is_contact_owed = request.has(HeaderId::contact) || (via && via->has_rfc3261_branch());
   if (is_contact_owed && (!contact || contact->is_wildcard))
     return refuse_with(400, {}, "Contact missing or malformed");
-  if (!request.body().empty() && find_body(request, kContentTypes).empty())
-    return refuse_with(415, {{"Accept", std::string(kContentTypes)}});
-  if (!accepts_sdp(request)) return refuse_with(406, {{"Warning", std::string(kOnlySdp)}});
+  if (!request.body().empty() && find_body(request, content_types).empty())
+    return refuse_with(415, {{"Accept", std::string(content_types)}});
+  if (!accepts_sdp(request)) return refuse_with(406, {{"Warning", std::string(only_sdp)}});
   if (!is_new) return true;  // its interval is checked where its dialog is known
   if (const auto least = too_small_interval(request)) return refuse_with(422, {{"Min-SE", std::to_string(*least)}});
   return true;

@@ -5,7 +5,7 @@
 namespace nearend::sip {
 namespace {
 
-constexpr uint32_t kStaleAnswersMax = 8;  // of one dialog, to a peer that calls every answer stale
+constexpr uint32_t stale_answers_max = 8;  // of one dialog, to a peer that calls every answer stale
 
 bool is_stale(const std::vector<std::string_view>& challenges) {
   return std::ranges::any_of(challenges, [](std::string_view value) {
@@ -23,7 +23,7 @@ std::optional<Message> Stack::Core::answered(Message request, const Message& res
   const HeaderId answer = is_proxy ? HeaderId::proxy_authorization : HeaderId::authorization;
   const auto challenges = response.values(asked);
   // Once a challenge: an answer that was wrong is wrong again, unless only its nonce was too old.
-  if (request.has(answer) && (!is_stale(challenges) || ++authentication.stale_answers > kStaleAnswersMax))
+  if (request.has(answer) && (!is_stale(challenges) || ++authentication.stale_answers > stale_answers_max))
     return std::nullopt;
   const std::string cnonce = make_tag({loop_.random(), loop_.random()}).substr(0, 16);
   const auto value = authorize(challenges, authentication.credentials, request.method_name(), request.request_uri(),

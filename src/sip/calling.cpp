@@ -8,9 +8,9 @@ namespace nearend::sip {
 namespace {
 
 // Silence after which the next target is tried: the INVITE has gone out four times by then.
-constexpr int kSilentIntervals = 7;
-constexpr int kIntervalRefusalsMax = 2;
-constexpr size_t kForksMax = 16;
+constexpr int silent_intervals = 7;
+constexpr int interval_refusals_max = 2;
+constexpr size_t forks_max = 16;
 
 uint32_t cseq_number(const Message& message) {
   const auto cseq = message.cseq();
@@ -142,7 +142,7 @@ bool Stack::Core::send_invite(Dialog& dialog, const Target& target) {
   if (!sent) return false;
   out.transaction = (*sent)->number();
   const bool has_another = out.target_next < wanted.targets.size();
-  if (has_another) out.failover.set(kSilentIntervals * settings_.t1);
+  if (has_another) out.failover.set(silent_intervals * settings_.t1);
   if (!has_another && wanted.first_response_timeout.count() > 0) out.failover.set(wanted.first_response_timeout);
   return true;
 }
@@ -183,7 +183,7 @@ void Stack::Core::on_invite_progress(Dialog& dialog, ClientTransaction& transact
   if (response.status() == 100) return;
   const std::string_view tag = response.to_tag();
   if (!tag.empty() && !out.find_fork(tag)) {
-    if (out.forks.size() >= kForksMax) return;
+    if (out.forks.size() >= forks_max) return;
     out.forks.push_back({std::string(tag), 0, DialogPath::of_response(response)});
     if (out.forks.back().path.remote_target.empty()) out.forks.back().path.remote_target = dialog.path.remote_target;
   }
@@ -237,7 +237,7 @@ void Stack::Core::on_invite_failure(Dialog& dialog, ClientTransaction& transacti
 bool Stack::Core::retry_invite(Dialog& dialog, ClientTransaction& transaction, const Message& response) {
   OutgoingInvite& out = *dialog.outgoing;
   const int status = response.status();
-  if (status == 422 && out.session_expires > 0 && out.interval_refusals++ < kIntervalRefusalsMax) {
+  if (status == 422 && out.session_expires > 0 && out.interval_refusals++ < interval_refusals_max) {
     const auto least = response.min_se();
     if (!least || *least <= out.min_se) return false;
     out.min_se = *least;
@@ -304,7 +304,7 @@ void Stack::Core::on_stray_success(ClientTransaction& transaction, const Message
   const Dialog* dialog = dialogs_.find(transaction.purpose.owner);
   // The listener's answer for the ACK is still to come: the peer will ask again.
   if (dialog && dialog->owed_ack_transaction == transaction.number() && dialog->remote_tag == tag) return;
-  if (transaction.acks.size() >= kForksMax) return;
+  if (transaction.acks.size() >= forks_max) return;
   const DialogPath path = DialogPath::of_response(response);
   if (path.remote_target.empty()) return;
   const uint32_t cseq = cseq_number(response);

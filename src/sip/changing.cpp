@@ -6,17 +6,17 @@
 namespace nearend::sip {
 namespace {
 
-constexpr int kGlaresMax = 6;
-constexpr size_t kChangesMax = 16;
-constexpr std::chrono::seconds kAnswerMax{180};  // for the final response to a re-INVITE that met a provisional one
+constexpr int glares_max = 6;
+constexpr size_t changes_max = 16;
+constexpr std::chrono::seconds answer_max{180};  // for the final response to a re-INVITE that met a provisional one
 
 }  // namespace
 
 Result<void> Stack::Core::reinvite(DialogId id, Body offer, ExtraHeaders headers) {
   Dialog* dialog = find_open(id);
   if (!dialog) return fail(Error::Kind::not_found, "dialog: over or unknown");
-  if (dialog->changes && dialog->changes->queue.size() >= kChangesMax)
-    return fail(Error::Kind::unavailable, "dialog: {} changes wait already", kChangesMax);
+  if (dialog->changes && dialog->changes->queue.size() >= changes_max)
+    return fail(Error::Kind::unavailable, "dialog: {} changes wait already", changes_max);
   Message scratch;
   if (auto added = add_all(scratch, headers); !added) return added;
   queue_change(*dialog, {.method = Method::invite, .body = std::move(offer), .headers = std::move(headers)});
@@ -66,7 +66,7 @@ void Stack::Core::pump(Dialog& dialog) {
 void Stack::Core::on_change_response(Dialog& dialog, ClientTransaction& transaction, const Message& response) {
   const int status = response.status();
   if (status < 200) {
-    if (!transaction.is_limited()) transaction.limit(kAnswerMax);
+    if (!transaction.is_limited()) transaction.limit(answer_max);
     return;
   }
   const bool is_success = status < 300;
@@ -116,8 +116,8 @@ void Stack::Core::finish_change(Dialog& dialog, int status, const Message& respo
 void Stack::Core::tell_change(Dialog& dialog, const Changes::Change& change, int status, const Message& response,
                               bool is_local) {
   if (change.is_refresh) {
-    constexpr std::chrono::seconds kRefreshAgain{10};
-    if (status >= 300 && dialog.session) dialog.session->refresh.set(kRefreshAgain);
+    constexpr std::chrono::seconds refresh_again{10};
+    if (status >= 300 && dialog.session) dialog.session->refresh.set(refresh_again);
     return;
   }
   if (change.method == Method::update)
@@ -130,7 +130,7 @@ void Stack::Core::tell_change(Dialog& dialog, const Changes::Change& change, int
 /// RFC 3261 14.1: the owner of the Call-ID waits 2.1-4 s, the other side 0-2 s, in units of 10 ms.
 bool Stack::Core::back_off(Dialog& dialog) {
   Changes& changes = *dialog.changes;
-  if (++changes.queue.front().glares > kGlaresMax) return false;
+  if (++changes.queue.front().glares > glares_max) return false;
   const uint64_t units = dialog.is_caller ? 210 + loop_.random() % 191 : loop_.random() % 201;
   changes.transaction = 0;
   changes.backoff.set(std::chrono::milliseconds(10 * units));

@@ -8,7 +8,7 @@ namespace nearend::sip {
 namespace {
 
 // Time for a last answer to leave before a connection whose framing is lost is closed.
-constexpr std::chrono::milliseconds kLastWords{500};
+constexpr std::chrono::milliseconds last_words{500};
 
 telemetry::Counter& closed_for(const char* reason) {
   return telemetry::counter("sip_connections_closed_total", std::string("reason=\"") + reason + '"');
@@ -104,7 +104,7 @@ void Connection::watch_idle() {
 void Connection::close_soon() {
   is_closing_ = true;
   message_deadline_.stop();
-  idle_.start(kLastWords, [this] { fail_with(Error{Error::Kind::malformed, "connection closed: no end of message"}); });
+  idle_.start(last_words, [this] { fail_with(Error{Error::Kind::malformed, "connection closed: no end of message"}); });
 }
 
 void Connection::fail_with(const Error& error) {

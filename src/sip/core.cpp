@@ -182,10 +182,10 @@ void Stack::Core::on_send_failed(ClientTransaction& transaction, SendFailure fai
 }
 
 bool Stack::Core::resend_as_datagram(ClientTransaction& transaction) {
-  constexpr std::chrono::minutes kStreamRest{10};
+  constexpr std::chrono::minutes stream_rest{10};
   if (!transaction.flow().is_for_size || transaction.request().empty()) return false;
   const Endpoint& peer = transaction.flow().peer;
-  resting_.rest({Protocol::tcp, peer, {}, 0}, kStreamRest);
+  resting_.rest({Protocol::tcp, peer, {}, 0}, stream_rest);
   const auto flow = transport_.open({Protocol::udp, peer, {}, 0}, 0);
   if (!flow) return false;
   Message request = std::move(transaction.request());

@@ -125,10 +125,10 @@ Result<Flow> Stack::Core::open(const Target& target, size_t size) {
 
 /// Who was reached by a sips URI is reached by one (RFC 3261 8.1.1.8, 12.1.1).
 std::string Stack::Core::contact(const Flow& flow, bool is_sips) const {
-  constexpr std::string_view kTransport[] = {"", ";transport=tcp", ";transport=tls"};
+  constexpr std::string_view transport_parameter[] = {"", ";transport=tcp", ";transport=tls"};
   std::string text = fmt::format("<{}:{:02x}@", is_sips ? "sips" : "sip", settings_.shard);
   text.append(transport_.advertised(flow));
-  return text.append(is_sips ? "" : kTransport[size_t(flow.protocol)]).append(">");
+  return text.append(is_sips ? "" : transport_parameter[size_t(flow.protocol)]).append(">");
 }
 
 Result<void> Stack::Core::add_all(Message& message, const ExtraHeaders& headers) const {

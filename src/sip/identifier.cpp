@@ -5,13 +5,13 @@
 namespace nearend::sip {
 namespace {
 
-constexpr std::string_view kCookie = "z9hG4bK";
-constexpr size_t kTagSize = 32;
-constexpr size_t kBranchSize = kCookie.size() + kTagSize + 8;
+constexpr std::string_view cookie = "z9hG4bK";
+constexpr size_t tag_size = 32;
+constexpr size_t branch_size = cookie.size() + tag_size + 8;
 
 void append_hex(std::string& to, uint64_t value, int digits) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) to += kDigits[(value >> shift) & 15];
+  constexpr std::string_view digit_letters = "0123456789abcdef";
+  for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) to += digit_letters[(value >> shift) & 15];
 }
 
 template <class Number>
@@ -24,7 +24,7 @@ bool read_hex(std::string_view text, Number& value) {
 
 std::string make_tag(Identifier id) {
   std::string tag;
-  tag.reserve(kTagSize);
+  tag.reserve(tag_size);
   append_hex(tag, id.number, 16);
   append_hex(tag, id.secret, 16);
   return tag;
@@ -32,15 +32,15 @@ std::string make_tag(Identifier id) {
 
 std::optional<Identifier> parse_tag(std::string_view tag) {
   Identifier id;
-  if (tag.size() != kTagSize || !read_hex(tag.substr(0, 16), id.number) || !read_hex(tag.substr(16), id.secret))
+  if (tag.size() != tag_size || !read_hex(tag.substr(0, 16), id.number) || !read_hex(tag.substr(16), id.secret))
     return std::nullopt;
   return id;
 }
 
 std::string make_branch(const Branch& branch) {
   std::string text;
-  text.reserve(kBranchSize);
-  text = kCookie;
+  text.reserve(branch_size);
+  text = cookie;
   append_hex(text, branch.id.number, 16);
   append_hex(text, branch.id.secret, 16);
   append_hex(text, branch.loop_hash, 8);
@@ -48,10 +48,10 @@ std::string make_branch(const Branch& branch) {
 }
 
 std::optional<Branch> parse_branch(std::string_view text) {
-  if (text.size() != kBranchSize || !text.starts_with(kCookie)) return std::nullopt;
-  const auto id = parse_tag(text.substr(kCookie.size(), kTagSize));
+  if (text.size() != branch_size || !text.starts_with(cookie)) return std::nullopt;
+  const auto id = parse_tag(text.substr(cookie.size(), tag_size));
   Branch branch;
-  if (!id || !read_hex(text.substr(kCookie.size() + kTagSize), branch.loop_hash)) return std::nullopt;
+  if (!id || !read_hex(text.substr(cookie.size() + tag_size), branch.loop_hash)) return std::nullopt;
   branch.id = *id;
   return branch;
 }

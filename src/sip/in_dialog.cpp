@@ -6,7 +6,7 @@
 namespace nearend::sip {
 namespace {
 
-constexpr size_t kPendingMax = 32;  // requests of one dialog that wait for the listener
+constexpr size_t pending_max = 32;  // requests of one dialog that wait for the listener
 
 void follow_target(Dialog& dialog, const Message& message) {
   if (const auto contact = message.contact(); contact && !contact->is_wildcard)
@@ -34,7 +34,7 @@ void Stack::Core::on_dialog_request(Dialog& dialog, ServerTransaction& transacti
   transaction.dialog = dialog.number;
   if (method == Method::bye) return on_bye(dialog, transaction);
   if (!dialog.is_open()) return reply(transaction, 481);
-  if (dialog.pending.size() >= kPendingMax) return reply(transaction, 503, {{"Retry-After", "1"}});
+  if (dialog.pending.size() >= pending_max) return reply(transaction, 503, {{"Retry-After", "1"}});
   switch (method) {
     case Method::invite:
       return on_reinvite(dialog, transaction);

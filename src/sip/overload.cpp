@@ -4,8 +4,8 @@ namespace nearend::sip {
 
 void RestingTargets::rest(const Target& target, std::chrono::seconds length) {
   const io::Instant now = loop_.now();
-  if (until_.size() >= kTargetsMax) std::erase_if(until_, [&](const auto& entry) { return entry.second <= now; });
-  if (until_.size() < kTargetsMax) until_[Key{target.protocol, target.address}] = now + length;
+  if (until_.size() >= targets_max) std::erase_if(until_, [&](const auto& entry) { return entry.second <= now; });
+  if (until_.size() < targets_max) until_[Key{target.protocol, target.address}] = now + length;
 }
 
 bool RestingTargets::is_resting(const Target& target) const {

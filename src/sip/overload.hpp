@@ -43,15 +43,15 @@ class Overload {
 class RestingTargets {
  public:
   explicit RestingTargets(io::Loop& loop) : loop_(loop) {}
-  void rest(const Target& target, std::chrono::seconds length = kRest);
+  void rest(const Target& target, std::chrono::seconds length = rest_default);
   bool is_resting(const Target& target) const;
   void wake(const Target& target) { until_.erase(Key{target.protocol, target.address}); }
   /// Puts those that rest behind the others; otherwise the order stays.
   void put_last(std::vector<Target>& targets) const;
-  static constexpr std::chrono::seconds kRest{30};
+  static constexpr std::chrono::seconds rest_default{30};
 
  private:
-  static constexpr size_t kTargetsMax = 4096;
+  static constexpr size_t targets_max = 4096;
   struct Key {
     Protocol protocol;
     Endpoint address;

@@ -10,7 +10,7 @@ namespace nearend::sip {
 namespace {
 
 using io::DnsRecord;
-constexpr size_t kTargetsMax = 16;
+constexpr size_t targets_max = 16;
 
 /// One SRV name to ask for, with the protocol that it stands for.
 struct Service {
@@ -128,7 +128,7 @@ Task<Result<std::vector<IpAddress>>> addresses_of(std::string host, io::Dns& dns
 void append_targets(std::vector<Target>& targets, const std::vector<IpAddress>& addresses, Protocol protocol,
                     uint16_t port, const std::string& server_name) {
   for (const IpAddress& address : addresses)
-    if (targets.size() < kTargetsMax) targets.push_back({protocol, {address, port}, server_name, 0});
+    if (targets.size() < targets_max) targets.push_back({protocol, {address, port}, server_name, 0});
 }
 
 Task<Result<std::vector<Target>>> resolve_services(std::vector<Service> services, std::string domain, io::Dns& dns,
@@ -140,7 +140,7 @@ Task<Result<std::vector<Target>>> resolve_services(std::vector<Service> services
     if (!records) continue;
     const std::vector<DnsRecord> ordered = in_srv_order(std::move(*records), loop);
     for (const DnsRecord& record : ordered) {
-      if (record.target == "." || record.target.empty() || targets.size() >= kTargetsMax) continue;
+      if (record.target == "." || record.target.empty() || targets.size() >= targets_max) continue;
       auto addresses = co_await addresses_of(record.target, dns);
       // RFC 5922: the certificate is for the domain asked for, not for the host that serves it.
       if (addresses) append_targets(targets, *addresses, service.protocol, record.port, domain);

@@ -41,7 +41,7 @@ class SlotTable {
     Slot* slot = const_cast<Slot*>(slot_of(number));
     if (!slot) return nullptr;
     auto object = std::move(slot->object);
-    slot->generation = (slot->generation + 1) & kGenerationMask;
+    slot->generation = (slot->generation + 1) & generation_mask;
     if (slot->generation == 0) slot->generation = 1;
     free_.push_back(static_cast<uint32_t>(number));
     --used_;
@@ -55,7 +55,7 @@ class SlotTable {
   }
 
  private:
-  static constexpr uint32_t kGenerationMask = 0xff'ffff;
+  static constexpr uint32_t generation_mask = 0xff'ffff;
   struct Slot {
     uint32_t generation = 1;
     std::unique_ptr<T> object;

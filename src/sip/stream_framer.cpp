@@ -7,8 +7,8 @@
 namespace nearend::sip {
 namespace {
 
-constexpr std::string_view kLineEnd = "\r\n";
-constexpr std::string_view kHeadEnd = "\r\n\r\n";
+constexpr std::string_view line_end = "\r\n";
+constexpr std::string_view end_of_head = "\r\n\r\n";
 
 bool is_content_length(std::string_view name) {
   return equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "l");
@@ -16,9 +16,9 @@ bool is_content_length(std::string_view name) {
 
 /// Where the field that begins at `at` ends; a folded value continues on the next line (RFC 3261 7.3.1).
 size_t field_end(std::string_view head, size_t at) {
-  size_t end = head.find(kLineEnd, at);
+  size_t end = head.find(line_end, at);
   while (end != std::string_view::npos && end + 2 < head.size() && (head[end + 2] == ' ' || head[end + 2] == '\t'))
-    end = head.find(kLineEnd, end + 2);
+    end = head.find(line_end, end + 2);
   return end;
 }
 
@@ -26,9 +26,9 @@ size_t field_end(std::string_view head, size_t at) {
 
 AnnouncedLength find_content_length(std::string_view head) {
   AnnouncedLength found;
-  size_t at = head.find(kLineEnd);
+  size_t at = head.find(line_end);
   while (at != std::string_view::npos) {
-    at += kLineEnd.size();
+    at += line_end.size();
     const size_t end = field_end(head, at);
     const std::string_view line = head.substr(at, end == std::string_view::npos ? end : end - at);
     const size_t colon = line.find(':');
@@ -56,8 +56,8 @@ void StreamFramer::compact() {
 }
 
 std::optional<StreamFramer::Piece> StreamFramer::skip_line_ends() {
-  while (rest().starts_with(kLineEnd)) {
-    begin_ += kLineEnd.size();
+  while (rest().starts_with(line_end)) {
+    begin_ += line_end.size();
     if (++line_ends_ == 2) {
       line_ends_ = 0;
       return Piece{Kind::ping, {}};
@@ -74,14 +74,14 @@ std::optional<StreamFramer::Piece> StreamFramer::next() {
     compact();
     return std::nullopt;
   }
-  const size_t head_end = all.find(kHeadEnd, scanned_ > 3 ? scanned_ - 3 : 0);
+  const size_t head_end = all.find(end_of_head, scanned_ > 3 ? scanned_ - 3 : 0);
   if (head_end == std::string_view::npos) {
     scanned_ = all.size();
     if (all.size() <= message_max_) return std::nullopt;
     is_broken_ = true;
     return Piece{Kind::overlong, all};
   }
-  const size_t head_size = head_end + kHeadEnd.size();
+  const size_t head_size = head_end + end_of_head.size();
   const AnnouncedLength announced = find_content_length(all.substr(0, head_end));
   // No length announced counts as none: the message is handed up, and its sender is told what is missing.
   const size_t body = announced.length.value_or(0);

@@ -12,7 +12,7 @@ namespace nearend::sip {
 namespace {
 
 // RFC 3261 18.1.1: above this a request leaves on a congestion controlled transport.
-constexpr size_t kDatagramMax = 1300;
+constexpr size_t datagram_max = 1300;
 
 io::Bytes as_bytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -221,7 +221,7 @@ void Transport::Impl::send(const Flow& flow, std::string message) {
 Result<Flow> Transport::Impl::open(const Target& target, size_t message_size) {
   const auto family = target.address.address.family();
   if (target.protocol != Protocol::udp) return connect(target.protocol, target);
-  if (message_size > kDatagramMax && find_port(0, Protocol::tcp, family)) {
+  if (message_size > datagram_max && find_port(0, Protocol::tcp, family)) {
     auto flow = connect(Protocol::tcp, target);
     if (flow) flow->is_for_size = true;
     return flow;

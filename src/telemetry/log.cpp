@@ -10,19 +10,24 @@
 namespace nearend::telemetry {
 namespace {
 
-constexpr size_t kQueueLimit = 8192;
-constexpr size_t kValueLimit = 1024;
+constexpr size_t queue_limit = 8192;
+constexpr size_t value_limit = 1024;
 
 std::atomic<int> least_level{static_cast<int>(Level::info)};
 std::shared_ptr<spdlog::logger> sink_logger;  // the writer thread and every caller use it
 
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::off: return spdlog::level::off;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -30,7 +35,7 @@ spdlog::level::level_enum spdlog_level(Level level) {
 void append_value(std::string& line, std::string_view value) {
   const bool is_plain = !value.empty() && value.find_first_of(" \"=\\") == std::string_view::npos;
   if (!is_plain) line += '"';
-  for (unsigned char c : value.substr(0, kValueLimit)) {
+  for (unsigned char c : value.substr(0, value_limit)) {
     if (c < 0x20 || c == 0x7f) {
       line += fmt::format("\\x{:02x}", c);
     } else {
@@ -38,7 +43,7 @@ void append_value(std::string& line, std::string_view value) {
       line += static_cast<char>(c);
     }
   }
-  if (value.size() > kValueLimit) line += "...";
+  if (value.size() > value_limit) line += "...";
   if (!is_plain) line += '"';
 }
 
@@ -60,7 +65,7 @@ void configure_log(Level least, std::string_view file) {
   } else {
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(file));
   }
-  if (!spdlog::thread_pool()) spdlog::init_thread_pool(kQueueLimit, 1);
+  if (!spdlog::thread_pool()) spdlog::init_thread_pool(queue_limit, 1);
   sink_logger = std::make_shared<spdlog::async_logger>("nearend", std::move(sink), spdlog::thread_pool(),
                                                        spdlog::async_overflow_policy::overrun_oldest);
   sink_logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
@@ -68,7 +73,9 @@ void configure_log(Level least, std::string_view file) {
   sink_logger->flush_on(spdlog::level::info);
 }
 
-bool is_logged(Level level) { return static_cast<int>(level) >= least_level.load(std::memory_order_relaxed); }
+bool is_logged(Level level) {
+  return static_cast<int>(level) >= least_level.load(std::memory_order_relaxed);
+}
 
 void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (!is_logged(level)) return;

@@ -25,17 +25,24 @@ struct Field {
   Field(std::string_view k, T v) : key(k), value(fmt::format("{}", v)) {}
 };
 
-/// Writes one event with keys to standard error (or where configure_log said). Any thread; never blocks: a full queue drops
-/// the line and counts it. `call`, `leg` and `region` are given wherever they are known. Secrets never, numbers masked.
+/// Writes one event with keys to standard error (or where configure_log said). Any thread; never blocks: a full queue
+/// drops the line and counts it. `call`, `leg` and `region` are given wherever they are known. Secrets never, numbers
+/// masked.
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 bool is_logged(Level level);
 
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
   if (is_logged(Level::debug)) log(Level::debug, event, fields);
 }
-inline void info(std::string_view event, std::initializer_list<Field> fields = {}) { log(Level::info, event, fields); }
-inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) { log(Level::warn, event, fields); }
-inline void error(std::string_view event, std::initializer_list<Field> fields = {}) { log(Level::error, event, fields); }
+inline void info(std::string_view event, std::initializer_list<Field> fields = {}) {
+  log(Level::info, event, fields);
+}
+inline void warn(std::string_view event, std::initializer_list<Field> fields = {}) {
+  log(Level::warn, event, fields);
+}
+inline void error(std::string_view event, std::initializer_list<Field> fields = {}) {
+  log(Level::error, event, fields);
+}
 
 /// Sets the least level and the file ("" or "-": standard error). Call before other threads log.
 void configure_log(Level least, std::string_view file = "");

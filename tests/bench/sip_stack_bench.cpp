@@ -13,7 +13,7 @@ using namespace nearend;
 using namespace nearend::sip;
 using namespace std::chrono_literals;
 
-const std::string kDescription =
+const std::string sdp_text =
     "v=0\r\no=ann 2890844526 2890844527 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
     "m=audio 49170 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
     "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n";
@@ -48,7 +48,7 @@ struct Phone final : Station {
   void on_dialog_event(DialogId dialog, DialogEvent event) override {
     if (std::holds_alternative<event::Invited>(event)) {
       (void)stack.progress(dialog, 180);
-      (void)stack.accept(dialog, {"application/sdp", kDescription});
+      (void)stack.accept(dialog, {"application/sdp", sdp_text});
     }
     if (std::holds_alternative<event::Accepted>(event) && hangs_up) stack.end(dialog);
   }
@@ -89,17 +89,17 @@ void whole_call(benchmark::State& state) {
   BackToBack gateway(world, "gateway", bob);
   const Station& callee = state.range(0) ? static_cast<Station&>(gateway) : bob;
   for (auto _ : state) {
-    (void)ann.call(callee, kDescription);
+    (void)ann.call(callee, sdp_text);
     world.run_for(5ms);
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(whole_call)->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
+BENCHMARK(whole_call)->Arg(0)->Arg(1)->Unit(benchmark::microsecond);
 
 /// Heap that a held call takes in the back-to-back user agent once all timers have run out: half of what it takes in
 /// all.
 void held_call(benchmark::State& state) {
-  constexpr int kCalls = 2000;
+  constexpr int call_count = 2000;
   double bytes = 0;
   for (auto _ : state) {
     sim::World world(1);
@@ -108,14 +108,14 @@ void held_call(benchmark::State& state) {
     ann.hangs_up = false;
     const auto hold = [&](int calls) {
       for (int i = 0; i < calls; ++i) {
-        (void)ann.call(gateway, kDescription);
+        (void)ann.call(gateway, sdp_text);
         world.run_for(1ms);
       }
       world.run_for(100s);
       return static_cast<double>(mallinfo2().uordblks);
     };
-    const double before = hold(kCalls);  // tables have grown by then
-    bytes = (hold(kCalls) - before) / kCalls / 2;
+    const double before = hold(call_count);  // tables have grown by then
+    bytes = (hold(call_count) - before) / call_count / 2;
   }
   state.counters["bytes"] = bytes;
 }

@@ -52,10 +52,10 @@ struct Heard {
 
 /// A request from five letters: method, branch, CSeq, within the dialog or not, body or not; the rest are header lines.
 std::string make_request(std::string_view piece, const Heard& heard) {
-  constexpr std::string_view kMethods[] = {"INVITE", "ACK",  "BYE",     "CANCEL", "UPDATE",
-                                           "PRACK",  "INFO", "OPTIONS", "REFER",  "DANCE"};
+  constexpr std::string_view methods[] = {"INVITE", "ACK",  "BYE",     "CANCEL", "UPDATE",
+                                          "PRACK",  "INFO", "OPTIONS", "REFER",  "DANCE"};
   const auto letter = [&](size_t i) { return i < piece.size() ? static_cast<unsigned char>(piece[i]) : 0u; };
-  const std::string_view method = kMethods[letter(0) % std::size(kMethods)];
+  const std::string_view method = methods[letter(0) % std::size(methods)];
   const bool is_in_dialog = letter(3) % 2;
   const std::string_view body = letter(4) % 2 ? "v=0\r\n" : "";
   const std::string_view lines = piece.size() > 5 ? piece.substr(5) : std::string_view{};

@@ -9,15 +9,15 @@
 namespace nearend::sim::test {
 namespace {
 
-constexpr auto kTalk = 1500ms;
-constexpr uint32_t kTalkPackets = 60;  // Of 75 in that time.
-constexpr uint32_t kPromptPackets = 20, kWholePrompt = 30;
-constexpr auto kPromptLength = 600ms;
+constexpr auto talk_length = 1500ms;
+constexpr uint32_t talk_packets = 60;  // Of 75 in that time.
+constexpr uint32_t prompt_packets = 20, whole_prompt = 30;
+constexpr auto prompt_length = 600ms;
 
 std::string dial(std::string_view attributes = {}) {
-  return fmt::format("<Dial timeout=\"20\"{}><Number>{}</Number></Dial>", attributes, kCalleeNumber);
+  return fmt::format("<Dial timeout=\"20\"{}><Number>{}</Number></Dial>", attributes, callee_number);
 }
-const std::string kPrompt = "<Play>prompt.wav</Play>";
+const std::string prompt_document = "<Play>prompt.wav</Play>";
 std::string response(const std::string& verbs) {
   return "<Response>" + verbs + "</Response>";
 }
@@ -34,7 +34,7 @@ bool begin_talk(Platform& platform) {
 
 /// Both hear the other, each packet once. A 200 that was lost on the access link delays the first packets by T1 and
 /// more: what counts begins when both have heard something.
-void talk(Platform& platform, io::Duration length = kTalk) {
+void talk(Platform& platform, io::Duration length = talk_length) {
   Phone &caller = platform.caller(), &callee = platform.callee();
   const auto since = platform.world.now();
   const bool is_heard = platform.wait(
@@ -60,7 +60,7 @@ void talk(Platform& platform, io::Duration length = kTalk) {
 }
 
 void hear_prompt(Platform& platform, io::Instant since, io::Duration limit = 10s) {
-  platform.wait([&] { return platform.caller().sounds_since(since) >= kPromptPackets; }, limit,
+  platform.wait([&] { return platform.caller().sounds_since(since) >= prompt_packets; }, limit,
                 "the caller did not hear the prompt");
 }
 void wait_over(Platform& platform, io::Duration limit = 40s) {
@@ -78,7 +78,7 @@ void talk_then_hang_up(Platform& platform) {
 void with_video(Platform& platform) {
   talk_then_hang_up(platform);
   platform.expect(
-      platform.caller().pictures() >= kTalkPackets && platform.callee().pictures() >= kTalkPackets,
+      platform.caller().pictures() >= talk_packets && platform.callee().pictures() >= talk_packets,
       fmt::format("{} and {} packets of video came", platform.caller().pictures(), platform.callee().pictures()));
 }
 
@@ -196,9 +196,9 @@ void crossing(Platform& platform) {
   const double way_ms = next_door / 2ms + offer_patience / 1ms + platform.rtt_ms / 2;
   const double owed = 1.05 * way_ms + application_ms + access_ms + margin_ms;
   platform.expect(took <= owed, fmt::format("the prompt began after {:.0f} ms, {:.0f} were owed", took, owed));
-  platform.run(kPromptLength);
+  platform.run(prompt_length);
   const uint32_t sounds = platform.caller().sounds_since(gone);
-  platform.expect(sounds + 1 >= kWholePrompt, fmt::format("{} packets of the prompt's 30 were heard", sounds));
+  platform.expect(sounds + 1 >= whole_prompt, fmt::format("{} packets of the prompt's 30 were heard", sounds));
   wait_over(platform);
 }
 
@@ -256,15 +256,15 @@ std::vector<Flow> make_flows() {
   out.push_back(make("f2", "a call with a video line, relayed", dial(), with_video));
   out.back().plan.caller.has_video = out.back().plan.callee.has_video = true;
   out.push_back(make("f3", "dial, then a prompt from the router, three rounds",
-                     dial() + kPrompt + dial() + kPrompt + dial() + kPrompt, three_rounds));
+                     dial() + prompt_document + dial() + prompt_document + dial() + prompt_document, three_rounds));
   out.back().plan.without_local_verbs();
   out.back().legs = 4;
   out.back().is_media_local = false;
   out.push_back(make("f3local", "dial, then a prompt in the region, three rounds",
-                     dial() + kPrompt + dial() + kPrompt + dial() + kPrompt, three_rounds));
+                     dial() + prompt_document + dial() + prompt_document + dial() + prompt_document, three_rounds));
   out.back().legs = 4;
-  out.push_back(make("f4", "a prompt, then dial", kPrompt + dial(), say_then_dial));
-  out.push_back(make("f4remote", "a prompt from the router, then dial", kPrompt + dial(), say_then_dial));
+  out.push_back(make("f4", "a prompt, then dial", prompt_document + dial(), say_then_dial));
+  out.push_back(make("f4remote", "a prompt from the router, then dial", prompt_document + dial(), say_then_dial));
   out.back().plan.without_local_verbs();
   out.back().is_media_local = false;
   for (const auto path : {gateway::StarPath::router, gateway::StarPath::peer_gateway}) {
@@ -272,27 +272,29 @@ std::vector<Flow> make_flows() {
     out.push_back(make(is_by_router ? "f5a" : "f5b",
                        is_by_router ? "star hangs the callee up by way of the router"
                                     : "star hangs the callee up by way of its gateway",
-                       dial(" hangupOnStar=\"true\"") + kPrompt, star));
+                       dial(" hangupOnStar=\"true\"") + prompt_document, star));
     out.back().plan.is_callee_far = true;
     out.back().plan.star = path;
   }
-  out.push_back(make("f6a", "the caller falls silent: both are hung up", dial() + kPrompt, caller_silent));
+  out.push_back(make("f6a", "the caller falls silent: both are hung up", dial() + prompt_document, caller_silent));
   out.back().plan.rtp_timeout = 3s;
-  out.push_back(make("f6b", "the callee falls silent: the caller's document goes on", dial() + kPrompt, callee_silent));
+  out.push_back(
+      make("f6b", "the callee falls silent: the caller's document goes on", dial() + prompt_document, callee_silent));
   out.back().plan.rtp_timeout = 3s;
   out.push_back(make("forward", "a number that only forwards, with no router", "", talk_then_hang_up));
-  out.back().plan.forward_to = kCalleeNumber;
+  out.back().plan.forward_to = callee_number;
   out.back().plan.has_router = false;
   out.push_back(make("reject", "Reject opens no media", "<Reject/>", refused));
   out.back().legs = 1;
   out.push_back(make("redirect", "Redirect, then Reject: no media", "<Redirect>next</Redirect>", refused));
   out.back().plan.documents["/next"] = response("<Reject reason=\"busy\"/>");
   out.back().legs = 1;
-  out.push_back(make("glare", "gateway and router both bring the media back", dial() + kPrompt, callee_gone));
+  out.push_back(make("glare", "gateway and router both bring the media back", dial() + prompt_document, callee_gone));
   out.back().plan.without_local_verbs();
   out.back().plan.has_continuations = false;
   out.back().is_media_local = false;
-  out.push_back(make("crossing", "both bring the media back, and their re-INVITEs cross", dial() + kPrompt, crossing));
+  out.push_back(
+      make("crossing", "both bring the media back, and their re-INVITEs cross", dial() + prompt_document, crossing));
   out.back().plan.without_local_verbs();
   out.back().plan.has_continuations = false;
   out.back().plan.is_callee_far = true;
@@ -317,7 +319,7 @@ std::vector<Flow> make_flows() {
     if (one.is_remote) plan.features = {"hangup-on-star"};
     out.back().is_media_local = !one.is_remote;
   }
-  out.push_back(make("busy", "the callee is busy: the document goes on", dial() + kPrompt, busy_then_say));
+  out.push_back(make("busy", "the callee is busy: the document goes on", dial() + prompt_document, busy_then_say));
   out.back().plan.callee.refuses_with = 486;
   out.push_back(make("cancel", "the caller gives up while the callee rings or answers", dial(), caller_gives_up));
   out.push_back(make("setup", "a call is set up", dial(), set_up));

@@ -11,17 +11,17 @@
 namespace nearend::sim::test {
 namespace {
 
-constexpr uint16_t kAudioPort = 4000, kVideoPort = 4100;
-constexpr uint8_t kTelephoneEvent = 101, kVideo = 97;
-constexpr size_t kFrame = 160;
+constexpr uint16_t audio_port = 4000, video_port = 4100;
+constexpr uint8_t telephone_event = 101, video_type = 97;
+constexpr size_t frame_samples = 160;
 // A marked frame begins "NE", the party, a check of it, and the number of the packet.
-constexpr uint8_t kMark0 = 'N', kMark1 = 'E';
+constexpr uint8_t first_mark = 'N', second_mark = 'E';
 
-std::array<uint8_t, kFrame> marked_frame(uint8_t party, uint32_t number) {
-  std::array<uint8_t, kFrame> frame;
+std::array<uint8_t, frame_samples> marked_frame(uint8_t party, uint32_t number) {
+  std::array<uint8_t, frame_samples> frame;
   frame.fill(static_cast<uint8_t>(0x90 + party));
-  frame[0] = kMark0;
-  frame[1] = kMark1;
+  frame[0] = first_mark;
+  frame[1] = second_mark;
   frame[2] = party;
   frame[3] = static_cast<uint8_t>(~party);
   rtp::write32(frame.data() + 4, number);
@@ -35,7 +35,7 @@ bool is_silence(rtp::Bytes payload) {
 Heard read(const rtp::Packet& packet, io::Instant now) {
   Heard heard{.at = now, .sequence = packet.sequence, .ssrc = packet.ssrc, .timestamp = packet.timestamp};
   const rtp::Bytes payload = packet.payload;
-  heard.is_marked = payload.size() == kFrame && payload[0] == kMark0 && payload[1] == kMark1 &&
+  heard.is_marked = payload.size() == frame_samples && payload[0] == first_mark && payload[1] == second_mark &&
                     payload[3] == static_cast<uint8_t>(~payload[2]);
   if (heard.is_marked) {
     heard.party = payload[2];
@@ -61,10 +61,10 @@ Phone::Phone(Host& host, Options options)
   (void)transport_.listen({.protocol = sip::Protocol::udp, .local = signalling()});
   const auto ignore = [](const Endpoint&, io::Bytes) {};
   audio_ =
-      *host.net().open_udp(host.endpoint(kAudioPort), [this](const Endpoint&, io::Bytes datagram) { hear(datagram); });
-  audio_rtcp_ = *host.net().open_udp(host.endpoint(kAudioPort + 1), ignore);
-  video_ = *host.net().open_udp(host.endpoint(kVideoPort), [this](const Endpoint&, io::Bytes) { ++pictures_; });
-  video_rtcp_ = *host.net().open_udp(host.endpoint(kVideoPort + 1), ignore);
+      *host.net().open_udp(host.endpoint(audio_port), [this](const Endpoint&, io::Bytes datagram) { hear(datagram); });
+  audio_rtcp_ = *host.net().open_udp(host.endpoint(audio_port + 1), ignore);
+  video_ = *host.net().open_udp(host.endpoint(video_port), [this](const Endpoint&, io::Bytes) { ++pictures_; });
+  video_rtcp_ = *host.net().open_udp(host.endpoint(video_port + 1), ignore);
 }
 
 void Phone::dial(const Endpoint& gateway, const std::string& number) {
@@ -93,9 +93,9 @@ sip::Body Phone::description() const {
   std::string text = fmt::format(
       "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 {2}\r\n"
       "a=rtpmap:{2} telephone-event/8000\r\na=sendrecv\r\n",
-      address, kAudioPort, kTelephoneEvent);
+      address, audio_port, telephone_event);
   if (options_.has_video)
-    text += fmt::format("m=video {0} RTP/AVP {1}\r\na=rtpmap:{1} VP8/90000\r\na=sendrecv\r\n", kVideoPort, kVideo);
+    text += fmt::format("m=video {0} RTP/AVP {1}\r\na=rtpmap:{1} VP8/90000\r\na=sendrecv\r\n", video_port, video_type);
   return {"application/sdp", std::move(text)};
 }
 
@@ -201,12 +201,12 @@ void Phone::start_talking() {
 
 void Phone::step() {
   talk_timer_.start(20ms, [this] { step(); });
-  timestamp_ += kFrame;
+  timestamp_ += frame_samples;
   if (is_silent_) return;
   if (options_.has_video && remote_video_) {
     const auto picture = marked_frame(options_.party, sent_);
     std::array<uint8_t, 1500> buffer;
-    const size_t size = rtp::write_packet(buffer, {.payload_type = kVideo,
+    const size_t size = rtp::write_packet(buffer, {.payload_type = video_type,
                                                    .sequence = sequence_,
                                                    .timestamp = timestamp_ * 11,
                                                    .ssrc = 7000u + options_.party,
@@ -222,7 +222,7 @@ void Phone::send_event() {
   const bool is_new = pressing_->is_new();
   if (is_new) event_timestamp_ = timestamp_;
   if (const auto payload = pressing_->next())
-    send_audio(kTelephoneEvent, is_new, event_timestamp_, rtp::write_event(*payload));
+    send_audio(telephone_event, is_new, event_timestamp_, rtp::write_event(*payload));
   else
     pressing_.reset();
 }

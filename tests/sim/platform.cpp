@@ -12,10 +12,10 @@
 namespace nearend::sim::test {
 namespace {
 
-constexpr uint16_t kLinkPort = 5070, kPolicyPort = 8090;
-constexpr std::string_view kAccount = "AC000000000000000000000000000001ab",
-                           kLinkKey = "a key that the platform's peers share";
-constexpr auto kPromptLength = 600;  // ms
+constexpr uint16_t link_port = 5070, policy_port = 8090;
+constexpr std::string_view demo_account = "AC000000000000000000000000000001ab",
+                           shared_link_key = "a key that the platform's peers share";
+constexpr auto prompt_length = 600;  // ms
 
 media::NodeSettings node_settings(const Host& host, uint16_t port_first, std::vector<std::string> capabilities) {
   media::NodeSettings settings;
@@ -33,7 +33,7 @@ void put(std::string& out, uint32_t value, int bytes) {
 
 // A buzz in G.711 that no phone would take for another phone's mark or for silence.
 std::string prompt_wav() {
-  const uint32_t size = kPromptLength * 8;
+  const uint32_t size = prompt_length * 8;
   std::string out = "RIFF";
   put(out, 36 + size, 4);
   out += "WAVEfmt ";
@@ -62,7 +62,7 @@ void quiet_log() {
 }
 
 std::string link_uri(const Host& host) {
-  return fmt::format("sip:{}:{};transport=tcp", host.address().to_string(), kLinkPort);
+  return fmt::format("sip:{}:{};transport=tcp", host.address().to_string(), link_port);
 }
 
 }  // namespace
@@ -115,7 +115,7 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
   quiet_log();
   if (plan.is_callee_far) far_host_ = &world.add_host("as-gw", "as");
   set_paths();
-  const std::string policy_url = fmt::format("http://{}:{}", policy_host_->address().to_string(), kPolicyPort);
+  const std::string policy_url = fmt::format("http://{}:{}", policy_host_->address().to_string(), policy_port);
 
   gateway::Settings near = edge_settings("eu-gw", "eu/de1", *near_host_);
   add_provider(near, "caller", *caller_host_, "+155501");
@@ -146,7 +146,7 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
       if (edge != nullptr) edge->routers = {{"us-router", "us/va1", link_uri(*core_host_), {}}};
     policy_server_ = std::make_unique<policy_server::Server>(
         policy_host_->loop(), policy_host_->http_servers(),
-        policy_server::Settings{.listen = policy_host_->endpoint(kPolicyPort)}, topology_);
+        policy_server::Settings{.listen = policy_host_->endpoint(policy_port)}, topology_);
     expect(policy_server_->start().has_value(), "the policy server does not start");
     start_application();
     core_ = std::make_unique<Core>(*core_host_, core_settings(), topology_, policy_url);
@@ -207,14 +207,14 @@ gateway::Settings Platform::edge_settings(std::string_view name, std::string_vie
   settings.region = zone;
   settings.listen = {{.protocol = sip::Protocol::udp, .local = host.endpoint(5060)},
                      {.protocol = sip::Protocol::tcp, .local = host.endpoint(5060)}};
-  settings.link_listen = {{.protocol = sip::Protocol::tcp, .local = host.endpoint(kLinkPort)}};
-  settings.link_key = kLinkKey;
+  settings.link_listen = {{.protocol = sip::Protocol::tcp, .local = host.endpoint(link_port)}};
+  settings.link_key = shared_link_key;
   for (const Host* peer : {near_host_, far_host_, core_host_})
     if (peer != nullptr) settings.link_peers.push_back(*parse_cidr(peer->address().to_string() + "/32"));
   settings.features = plan.features;
   settings.numbers = {
-      {.value = std::string(kPlatformNumber),
-       .account_sid = std::string(kAccount),
+      {.value = std::string(platform_number),
+       .account_sid = std::string(demo_account),
        .kind = plan.forward_to.empty() ? gateway::NumberEntry::Kind::application : gateway::NumberEntry::Kind::forward,
        .forward_to = plan.forward_to}};
   settings.rtp_timeout = plan.rtp_timeout;
@@ -238,17 +238,17 @@ router::Settings Platform::core_settings() const {
   router::Settings settings;
   settings.name = "us-router";
   settings.region = "us/va1";
-  settings.link_listen = {{.local = core_host_->endpoint(kLinkPort)}};
-  settings.link_key = kLinkKey;
+  settings.link_listen = {{.local = core_host_->endpoint(link_port)}};
+  settings.link_key = shared_link_key;
   for (const Host* peer : {near_host_, far_host_}) {
     if (peer == nullptr) continue;
     settings.link_peers.push_back(*parse_cidr(peer->address().to_string() + "/32"));
     settings.link_neighbours.push_back(link_uri(*peer));
   }
-  settings.accounts = {{.sid = std::string(kAccount), .auth_token = "secret", .name = "sim"}};
-  settings.numbers = {{.number = std::string(kPlatformNumber),
+  settings.accounts = {{.sid = std::string(demo_account), .auth_token = "secret", .name = "sim"}};
+  settings.numbers = {{.number = std::string(platform_number),
                        .sid = "PN1",
-                       .account_sid = std::string(kAccount),
+                       .account_sid = std::string(demo_account),
                        .voice_url = "http://app/start"}};
   settings.may_reach_internal = true;
   settings.is_arming_wanted = plan.has_arming;
@@ -284,7 +284,7 @@ bool Platform::expect(bool is_so, std::string failure) {
 }
 
 void Platform::call() {
-  caller_->dial(near_host_->endpoint(5060), std::string(kPlatformNumber));
+  caller_->dial(near_host_->endpoint(5060), std::string(platform_number));
 }
 
 void Platform::kill_remote() {

@@ -18,8 +18,8 @@
 
 namespace nearend::sim::test {
 
-inline constexpr std::string_view kPlatformNumber = "+15550900", kCallerNumber = "+15550111",
-                                  kCalleeNumber = "+15550222";
+inline constexpr std::string_view platform_number = "+15550900", caller_number = "+15550111",
+                                  callee_number = "+15550222";
 
 /// What the platform of one run is made of: an edge region `eu` with the caller, the callee there or in `as`, a
 /// policy server in `eu`, the router and its application server in `us`.
@@ -36,8 +36,8 @@ struct Plan {
   uint32_t steps_max = 1'000;
   std::string forward_to;                        ///< Set: the platform's number only forwards.
   std::map<std::string, std::string> documents;  ///< Path to TwiML; "/start" comes first.
-  Phone::Options caller{.party = 1, .number = std::string(kCallerNumber)};
-  Phone::Options callee{.party = 2, .number = std::string(kCalleeNumber)};
+  Phone::Options caller{.party = 1, .number = std::string(caller_number)};
+  Phone::Options callee{.party = 2, .number = std::string(callee_number)};
 
   Plan& without_local_verbs() {
     features = {"bridge", "hangup-on-star"};

@@ -15,7 +15,7 @@ Plan two_moves_a_round() {
   plan.documents["/start"] = fmt::format(
       "<Response><Dial timeout=\"20\"><Number>{}</Number></Dial><Play>prompt.wav</Play>"
       "<Redirect>start</Redirect></Response>",
-      kCalleeNumber);
+      callee_number);
   plan.without_local_verbs();
   plan.callee.ring = 100ms;
   plan.steps_max = 100'000;

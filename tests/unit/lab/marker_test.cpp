@@ -40,7 +40,7 @@ TEST_CASE("each voice is recognised and all its frames are counted, at any offse
 
 TEST_CASE("lost and repeated frames are told apart") {
   Samples recording = marker(Voice::callee, 100);
-  const auto frame = static_cast<std::ptrdiff_t>(kFrameSamples);
+  const auto frame = static_cast<std::ptrdiff_t>(frame_samples);
   recording.erase(recording.begin() + 40 * frame, recording.begin() + 43 * frame);
   const Samples again(recording.begin() + 69 * frame, recording.begin() + 70 * frame);
   recording.insert(recording.begin() + 70 * frame, again.begin(), again.end());
@@ -74,7 +74,7 @@ TEST_CASE("silence and clicks are measured") {
 TEST_CASE("no two frames of a cycle have the same G.711 bytes") {
   std::set<std::string> seen;
   for (const Voice voice : {Voice::caller, Voice::callee}) {
-    for (size_t i = 0; i < kMarkerCycle; ++i) {
+    for (size_t i = 0; i < marker_cycle; ++i) {
       std::string bytes;
       for (const int16_t sample : marker_frame(voice, i)) bytes += static_cast<char>(nearend::rtp::encode_ulaw(sample));
       CHECK(seen.insert(bytes).second);

@@ -11,8 +11,8 @@ using namespace nearend::lab;
 
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
-const CallSites kSites{.caller = 0, .callee = 1, .x1 = 2, .x2 = 2, .router = 3, .app = 4};
+constexpr int64_t one_ms = 1'000'000;
+const CallSites sites{.caller = 0, .callee = 1, .x1 = 2, .x2 = 2, .router = 3, .app = 4};
 
 std::vector<uint8_t> udp_packet(std::string_view payload) {
   std::vector<uint8_t> out(28);
@@ -26,7 +26,7 @@ std::vector<uint8_t> udp_packet(std::string_view payload) {
 }
 
 Captured passage(SiteId from, SiteId to, int64_t entered_ms, int64_t left_ms, std::string_view payload) {
-  return {entered_ms * kMs, left_ms * kMs, from, to, Fate::delivered, udp_packet(payload)};
+  return {entered_ms * one_ms, left_ms * one_ms, from, to, Fate::delivered, udp_packet(payload)};
 }
 
 std::string rtp_of(Voice voice, size_t frame, uint16_t sequence) {
@@ -61,14 +61,14 @@ CallTrace talk(int64_t late_ms) {
   }
   packets.push_back(passage(1, 2, 2900, 2905, sip("BYE sip:a@x SIP/2.0", "2 BYE")));
   packets.push_back(passage(2, 0, 2920, 2925, rtp_of(Voice::prompt, 0, 200)));
-  return trace_of(kSites, std::move(packets));
+  return trace_of(sites, std::move(packets));
 }
 
 }  // namespace
 
 TEST_CASE("speech is matched by its contents: delay, losses and clipping at the answer") {
   const CallTrace prompt = talk(0);
-  const Delivery speech = delivery(prompt, true, 1000 * kMs, 2000 * kMs);
+  const Delivery speech = delivery(prompt, true, 1000 * one_ms, 2000 * one_ms);
   CHECK(speech.median_ms() == doctest::Approx(10));
   CHECK(speech.lost == 0);
   CHECK(speech.doubled == 0);
@@ -96,11 +96,11 @@ TEST_CASE("set-up, hang-up to next verb and packets between the regions are coun
 TEST_CASE("a stream with a hole, a repetition and a new source is not continuous") {
   std::vector<RtpSeen> stream;
   for (const uint16_t number : {1, 2, 5, 5, 6})
-    stream.push_back({.left_ns = number * 20 * kMs, .sequence = number, .ssrc = 1});
+    stream.push_back({.left_ns = number * 20 * one_ms, .sequence = number, .ssrc = 1});
   CHECK(continuity(stream).lost == 2);
   CHECK(continuity(stream).doubled == 1);
   CHECK(continuity(stream).longest_gap_ms == doctest::Approx(60));
-  stream.push_back({.left_ns = 140 * kMs, .sequence = 7, .ssrc = 2});
+  stream.push_back({.left_ns = 140 * one_ms, .sequence = 7, .ssrc = 2});
   CHECK(continuity(stream).ssrc_changes == 1);
 }
 

@@ -15,7 +15,7 @@ sip::Message info_message(const sip::ExtraHeaders& headers, std::string_view bod
   return std::move(*message);
 }
 
-const Headers kHeaders{
+const Headers header_text{
     .region = {"eu/ie1"},
     .context = {.call_sid = "CA1", .account_sid = "AC1", .leg = "LG2", .parent_leg = "LG1", .epoch = 3},
     .actions = {{"arm", {{"peer", "LG1"}, {"gateway", "sip:198.51.100.7:5070;transport=tcp"}}}},
@@ -24,7 +24,7 @@ const Headers kHeaders{
 }  // namespace
 
 TEST_CASE("items survive writing and reading, quoted where needed") {
-  const std::string text = to_string(kHeaders.actions);
+  const std::string text = to_string(header_text.actions);
   CHECK(text == "arm;peer=LG1;gateway=\"sip:198.51.100.7:5070;transport=tcp\"");
   auto items = parse_items(text);
   REQUIRE(items);
@@ -52,7 +52,7 @@ TEST_CASE("a region is a zone path") {
 }
 
 TEST_CASE("the Call header keeps account, leg, parent and epoch") {
-  auto context = parse_context(to_string(kHeaders.context));
+  auto context = parse_context(to_string(header_text.context));
   REQUIRE(context);
   CHECK(context->call_sid == "CA1");
   CHECK(context->parent_leg == "LG1");
@@ -62,7 +62,7 @@ TEST_CASE("the Call header keeps account, leg, parent and epoch") {
 }
 
 TEST_CASE("platform headers are read back, and an outsider's are removed") {
-  sip::Message message = info_message(signed_headers(kHeaders, "key", sip::Method::info, "{}", 1000), "{}");
+  sip::Message message = info_message(signed_headers(header_text, "key", sip::Method::info, "{}", 1000), "{}");
   auto headers = read_headers(message);
   REQUIRE(headers);
   CHECK(headers->action("arm")->parameter("peer") == "LG1");
@@ -74,7 +74,7 @@ TEST_CASE("platform headers are read back, and an outsider's are removed") {
 }
 
 TEST_CASE("a signature holds for the message it was made for, within two minutes") {
-  const sip::ExtraHeaders fields = signed_headers(kHeaders, "key", sip::Method::info, "{}", 1000);
+  const sip::ExtraHeaders fields = signed_headers(header_text, "key", sip::Method::info, "{}", 1000);
   CHECK(verify("key", info_message(fields, "{}"), 1060));
   CHECK_FALSE(verify("other", info_message(fields, "{}"), 1060));
   CHECK_FALSE(verify("key", info_message(fields, "{\"a\":1}"), 1060));
@@ -82,7 +82,7 @@ TEST_CASE("a signature holds for the message it was made for, within two minutes
   sip::ExtraHeaders altered = fields;
   altered[0].value = "us/us1";
   CHECK_FALSE(verify("key", info_message(altered, "{}"), 1060));
-  CHECK_FALSE(verify("key", info_message(to_sip(kHeaders), "{}"), 1000));
+  CHECK_FALSE(verify("key", info_message(to_sip(header_text), "{}"), 1000));
 }
 
 TEST_CASE("the bodies of play, gather and record survive writing and reading") {

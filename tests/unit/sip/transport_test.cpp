@@ -9,7 +9,7 @@ using namespace nearend::sip::test;
 
 namespace {
 
-constexpr std::string_view kBodiless = "OPTIONS sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view bodiless = "OPTIONS sip:b SIP/2.0\r\nContent-Length: 0\r\n\r\n";
 
 std::vector<std::string> cut(StreamFramer& framer, std::string_view bytes, size_t step) {
   std::vector<std::string> pieces;
@@ -46,10 +46,10 @@ struct Server {
 TEST_CASE("a stream is cut into the same messages however its bytes arrive") {
   const std::string body = "MESSAGE sip:b SIP/2.0\r\nl : 5\r\n\r\nhello";
   const std::string folded = "MESSAGE sip:b SIP/2.0\r\nContent-Length:\r\n  3\r\n\r\nabc";
-  const std::string all = std::string(kBodiless) + body + "\r\n\r\n" + folded;
+  const std::string all = std::string(bodiless) + body + "\r\n\r\n" + folded;
   for (size_t step = 1; step <= all.size(); ++step) {
     StreamFramer framer(65'535);
-    CHECK(cut(framer, all, step) == std::vector<std::string>{std::string(kBodiless), body, "ping", folded});
+    CHECK(cut(framer, all, step) == std::vector<std::string>{std::string(bodiless), body, "ping", folded});
     CHECK_FALSE(framer.is_inside_message());
   }
 }
