@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "gateway/link_end.hpp"
 #include "gateway/pairing.hpp"
+#include "sip/scan.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::gateway {
@@ -30,6 +32,12 @@ std::string text_of(std::string_view reason, std::string_view otherwise) {
   return std::string(reason.substr(first + 6, last == std::string_view::npos ? last : last - first - 6));
 }
 
+/// What follows the first value of a Reason header.
+std::string_view rest_of(std::string_view reason) {
+  const size_t comma = sip::scan::find_outside_quotes(reason, ',');
+  return comma == std::string_view::npos ? std::string_view() : trim(reason.substr(comma + 1));
+}
+
 constexpr std::chrono::milliseconds recording_patience{1'000};
 
 }  // namespace
@@ -45,7 +53,7 @@ void Endings::endpoint_gone(Leg& leg, const EndCause& cause) {
 void Endings::router_ended(Leg& leg, std::string_view reason) {
   parts_.legs.bind_link(leg, sip::DialogId::none);
   const std::string text = text_of(reason, "ended by the application");
-  close(leg, {.status = cause_of(reason), .text = text, .by = "router"}, true);
+  close(leg, {.status = cause_of(reason), .text = text, .by = "router", .more = rest_of(reason)}, true);
 }
 
 void Endings::router_lost(Leg& leg) {
@@ -83,6 +91,7 @@ void Endings::close(Leg& leg, const EndCause& cause, bool is_outer_alive) {
   parts_.pairing->on_leg_over(leg, cause);
   leg.bill.status = cause.status;
   leg.bill.cause = cause.text;
+  leg.bill.more = cause.more;
   if (!stop_recordings(leg)) let_go(leg);
 }
 
@@ -103,7 +112,7 @@ void Endings::recording_done(Leg& leg) {
 
 void Endings::let_go(Leg& leg) {
   leg.grace.stop();
-  const EndCause cause{.status = leg.bill.status, .text = leg.bill.cause};
+  const EndCause cause{.status = leg.bill.status, .text = leg.bill.cause, .more = leg.bill.more};
   const bool is_link_refusal = !leg.is_inbound && !leg.dialogs.is_link_answered;
   if (is_link_refusal)
     parts_.link_end->refuse(leg, cause.status >= 300 ? cause.status : 480, cause.text);

@@ -43,7 +43,10 @@ std::string reason_header(const EndCause& cause) {
     if (c == '"' || c == '\\') text += '\\';
     if (static_cast<unsigned char>(c) >= 0x20) text += c;
   }
-  return fmt::format("SIP;cause={};text=\"{}\"", cause.status, text);
+  std::string header = fmt::format("SIP;cause={};text=\"{}\"", cause.status, text);
+  constexpr size_t more_max = 256;
+  const bool is_told = !cause.more.empty() && cause.more.size() <= more_max;
+  return is_told ? header.append(", ").append(cause.more) : header;
 }
 
 void Ledger::append(Leg& leg, std::string_view kind, std::string detail, io::Callback on_durable, int64_t at_ms) {
@@ -105,6 +108,7 @@ void Ledger::end(Leg& leg, const EndCause& cause) {
   append_bare_member(detail, "status", std::to_string(cause.status));
   append_member(detail, "cause", printable(cause.text));
   append_member(detail, "by", cause.by);
+  if (!cause.more.empty()) append_member(detail, "reason", printable(cause.more));
   append_bare_member(detail, "answered", leg.bill.is_answered ? "true" : "false");
   append_bare_member(detail, "duration_ms", std::to_string(talked(leg).count()));
   append_member(detail, "direction", direction_of(leg));

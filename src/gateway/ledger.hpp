@@ -14,8 +14,9 @@ struct EndCause {
   int status = 200;
   std::string_view text = "hung up";
   std::string_view by = "endpoint";  ///< endpoint, router, gateway, peer, provider
+  std::string_view more;             ///< What the endpoint's own Reason header said: `Q.850;cause=16`. Passed on.
 };
-/// `SIP;cause=408;text="RTP timeout"`
+/// `SIP;cause=408;text="RTP timeout"`, and after a comma what the endpoint said (RFC 3326 allows a value a protocol).
 std::string reason_header(const EndCause& cause);
 
 /// Writes the call events of legs to the journal: start, answer, move, end, each once, with the gateway's own clock

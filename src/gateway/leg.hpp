@@ -74,7 +74,7 @@ struct Bill {
   bool is_answered = false;
   bool is_closed = false;
   int status = 200;
-  std::string cause;
+  std::string cause, more;  ///< As in EndCause.
   std::chrono::milliseconds talked{0};  ///< Once closed.
 };
 

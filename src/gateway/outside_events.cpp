@@ -47,8 +47,8 @@ void OutsideEvents::on(Leg& leg, sip::event::NotAcknowledged&) {
   parts_.endings->endpoint_gone(leg, {.status = 408, .text = "no ACK", .by = "gateway"});
 }
 
-void OutsideEvents::on(Leg& leg, sip::event::Cancelled&) {
-  parts_.endings->endpoint_gone(leg, {.status = 487, .text = "cancelled"});
+void OutsideEvents::on(Leg& leg, sip::event::Cancelled& event) {
+  parts_.endings->endpoint_gone(leg, {.status = 487, .text = "cancelled", .more = event.reason});
 }
 
 void OutsideEvents::on(Leg& leg, sip::event::Requested& event) {
@@ -58,7 +58,7 @@ void OutsideEvents::on(Leg& leg, sip::event::Requested& event) {
 void OutsideEvents::on(Leg& leg, sip::event::Ended& event) {
   if (event.is_local)
     return parts_.endings->endpoint_gone(leg, {.status = 408, .text = "session expired", .by = "gateway"});
-  parts_.endings->endpoint_gone(leg, {});
+  parts_.endings->endpoint_gone(leg, {.more = event.reason});
 }
 
 void OutsideEvents::on_request(sip::ServerTransactionId transaction, sip::Message request, const sip::Flow&) {

@@ -207,7 +207,7 @@ void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
   // Whom this leg had dialled ends with it; without a router nobody else would see to it.
   for (Leg* child : parts_.legs.children_of(leg))
     if (child->joint.peer == leg.id)
-      parts_.endings->end(*child, {.status = 200, .text = "the caller is gone", .by = "peer"});
+      parts_.endings->end(*child, {.status = 200, .text = "the caller is gone", .by = "peer", .more = cause.more});
   if (joint.state == Joint::State::none && !joint.is_early) return;
   if (!joint.peer_gateway.empty()) {
     link::Item action = about("gone", joint.peer, leg.id);
@@ -225,9 +225,9 @@ void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
 /// Of a forwarded call neither half goes on alone.
 void Pairing::forwarded_leg_over(Leg& leg, const EndCause& cause) {
   if (Leg* caller = parts_.legs.by_id(leg.parent))
-    return parts_.endings->end(*caller, {.status = cause.status, .text = cause.text, .by = "peer"});
+    return parts_.endings->end(*caller, {.status = cause.status, .text = cause.text, .by = "peer", .more = cause.more});
   for (Leg* callee : parts_.legs.children_of(leg))
-    parts_.endings->end(*callee, {.status = 200, .text = "the caller is gone", .by = "peer"});
+    parts_.endings->end(*callee, {.status = 200, .text = "the caller is gone", .by = "peer", .more = cause.more});
 }
 
 bool Pairing::on_peer_gone_elsewhere(Leg& leg, std::string_view peer) {

@@ -80,10 +80,13 @@ TEST_CASE("a callee that hangs up ends the caller, with a Reason") {
   };
   world.call();
   REQUIRE(world.caller.count<event::Accepted>() == 1);
-  world.callee.stack.end(world.at_callee());
+  world.callee.stack.end(world.at_callee(), {{"Reason", "Q.850;cause=16;text=\"normal\""}});
   world.world.run(1s);
   REQUIRE(world.caller.count<event::Ended>() == 1);
-  CHECK(world.caller.last<event::Ended>().reason.find("SIP;cause=200") != std::string::npos);
+  const std::string reason = world.caller.last<event::Ended>().reason;
+  CHECK(reason.find("SIP;cause=200") != std::string::npos);
+  CHECK(reason.ends_with(", Q.850;cause=16;text=\"normal\""));  // the callee's own
+  CHECK(world.region.last_event("end").event.detail.find("Q.850;cause=16") != std::string::npos);
   CHECK(world.region.is_clean());
 }
 

@@ -320,9 +320,10 @@ TEST_CASE("a router that initiates the re-anchoring is only asked whether it is 
 TEST_CASE("a caller that hangs up ends its callee without asking anybody") {
   Talk world;
   world.is_router_mute = true;
-  world.caller.stack.end(world.dialog);
+  world.caller.stack.end(world.dialog, {{"Reason", "Q.850;cause=16"}});
   world.world.run(100ms);
-  CHECK(world.callee.count<event::Ended>() == 1);
+  REQUIRE(world.callee.count<event::Ended>() == 1);
+  CHECK(world.callee.last<event::Ended>().reason.ends_with(", Q.850;cause=16"));
   CHECK(world.region.events("end") == 2);
   CHECK(world.region.is_clean());
 }
