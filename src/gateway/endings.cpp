@@ -46,8 +46,8 @@ void Endings::end(Leg& leg, const EndCause& cause) {
   close(leg, cause, true);
 }
 
-void Endings::endpoint_gone(Leg& leg, const EndCause& cause) {
-  close(leg, cause, false);
+void Endings::endpoint_gone(Leg& leg, const EndCause& cause, io::Callback on_durable) {
+  close(leg, cause, false, std::move(on_durable));
 }
 
 void Endings::router_ended(Leg& leg, std::string_view reason) {
@@ -80,13 +80,16 @@ void Endings::close_outer(Leg& leg, const EndCause& cause) {
     parts_.outside->end(outer, {{"Reason", reason_header(cause)}});
 }
 
-void Endings::close(Leg& leg, const EndCause& cause, bool is_outer_alive) {
-  if (leg.is_over) return;
+void Endings::close(Leg& leg, const EndCause& cause, bool is_outer_alive, io::Callback on_durable) {
+  if (leg.is_over) {
+    if (on_durable) on_durable();
+    return;
+  }
   leg.is_over = true;
   leg.limit.stop();
   leg.grace.stop();
   if (is_outer_alive) close_outer(leg, cause);
-  parts_.ledger.end(leg, cause);
+  parts_.ledger.end(leg, cause, std::move(on_durable));
   if (leg.provider != Leg::no_provider) parts_.providers.give_back(leg.provider);
   parts_.pairing->on_leg_over(leg, cause);
   leg.bill.status = cause.status;

@@ -13,7 +13,7 @@ class Endings {
   /// We end the leg: BYE, CANCEL or a refusal to both sides.
   void end(Leg& leg, const EndCause& cause);
   /// The endpoint has ended its dialog, or it is lost; the router is told.
-  void endpoint_gone(Leg& leg, const EndCause& cause);
+  void endpoint_gone(Leg& leg, const EndCause& cause, io::Callback on_durable = {});
   /// The router has ended its dialog: so does the leg.
   void router_ended(Leg& leg, std::string_view reason);
   /// The router's dialog is lost without a word: a talk goes on; a leg that depends on the router waits a little, then
@@ -28,7 +28,7 @@ class Endings {
   void recording_done(Leg& leg);
 
  private:
-  void close(Leg& leg, const EndCause& cause, bool is_outer_alive);
+  void close(Leg& leg, const EndCause& cause, bool is_outer_alive, io::Callback on_durable = {});
   bool stop_recordings(Leg& leg);
   void close_outer(Leg& leg, const EndCause& cause);
   void let_go(Leg& leg);

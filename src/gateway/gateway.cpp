@@ -37,6 +37,7 @@ std::string random_secret(io::Loop& loop) {
 
 sip::StackSettings outside_stack_settings(const Settings& settings) {
   sip::StackSettings stack;
+  stack.is_bye_confirmed_by_listener = true;
   stack.allow = {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"};
   stack.supported = {"100rel", "timer"};
   stack.session_expires = settings.session_expires;

@@ -99,8 +99,11 @@ void Ledger::move(Leg& leg, const media::event::Moved& moved) {
   append(leg, "move", to_json(detail));
 }
 
-void Ledger::end(Leg& leg, const EndCause& cause) {
-  if (leg.bill.is_closed) return;
+void Ledger::end(Leg& leg, const EndCause& cause, io::Callback on_durable) {
+  if (leg.bill.is_closed) {
+    if (on_durable) on_durable();
+    return;
+  }
   start(leg);
   leg.bill.talked = talked(leg);
   leg.bill.is_closed = true;
@@ -112,7 +115,7 @@ void Ledger::end(Leg& leg, const EndCause& cause) {
   append_bare_member(detail, "answered", leg.bill.is_answered ? "true" : "false");
   append_bare_member(detail, "duration_ms", std::to_string(talked(leg).count()));
   append_member(detail, "direction", direction_of(leg));
-  append(leg, "end", detail + '}');
+  append(leg, "end", detail + '}', std::move(on_durable));
 }
 
 std::chrono::milliseconds Ledger::talked(const Leg& leg) const {

@@ -32,7 +32,8 @@ class Ledger {
   /// `on_durable` runs when the answer may be sent.
   void answer(Leg& leg, io::Callback on_durable);
   void move(Leg& leg, const media::event::Moved& moved);
-  void end(Leg& leg, const EndCause& cause);
+  /// `on_durable` runs when whoever hung up may hear that it is noted.
+  void end(Leg& leg, const EndCause& cause, io::Callback on_durable = {});
   /// From answer to now, or to the end; 0 when never answered.
   std::chrono::milliseconds talked(const Leg& leg) const;
 

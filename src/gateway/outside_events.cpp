@@ -19,6 +19,8 @@ void OutsideEvents::on_dialog_event(sip::DialogId dialog, sip::DialogEvent event
 /// A dialog whose leg is gone: what would open or hold it is ended.
 void OutsideEvents::on_stray(sip::DialogId dialog, const sip::DialogEvent& event) {
   if (std::holds_alternative<sip::event::Accepted>(event)) return parts_.outside->end(dialog);
+  if (const auto* ended = std::get_if<sip::event::Ended>(&event); ended && !ended->is_local)
+    (void)parts_.outside->respond(ended->transaction, 200);
   if (const auto* requested = std::get_if<sip::event::Requested>(&event))
     (void)parts_.outside->respond(requested->transaction, 481);
 }
@@ -58,7 +60,9 @@ void OutsideEvents::on(Leg& leg, sip::event::Requested& event) {
 void OutsideEvents::on(Leg& leg, sip::event::Ended& event) {
   if (event.is_local)
     return parts_.endings->endpoint_gone(leg, {.status = 408, .text = "session expired", .by = "gateway"});
-  parts_.endings->endpoint_gone(leg, {.more = event.reason});
+  // The end is on disk before the BYE is answered (reliability: billing is written where it happens, first).
+  parts_.endings->endpoint_gone(leg, {.more = event.reason},
+                                [this, bye = event.transaction] { (void)parts_.outside->respond(bye, 200); });
 }
 
 void OutsideEvents::on_request(sip::ServerTransactionId transaction, sip::Message request, const sip::Flow&) {

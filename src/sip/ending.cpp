@@ -55,22 +55,29 @@ void Stack::Core::on_bye_response(Dialog& dialog, ClientTransaction& transaction
 
 void Stack::Core::on_bye(Dialog& dialog, ServerTransaction& transaction) {
   if (dialog.state == Dialog::State::calling) return reply(transaction, 481);  // 15: the callee must not, early
-  const Message request = transaction.request();
-  reply(transaction, 200);
   if (dialog.state == Dialog::State::ending) {
+    reply(transaction, 200);
     // Both hung up; our BYE has its own answer to wait for, one that was never sent has not.
     if (dialog.is_bye_deferred) retire(dialog, true);
     return;
   }
+  const Message request = transaction.request();
+  event::Ended ended{.reason = std::string(request.header(HeaderId::reason)), .request = request};
+  if (settings_.is_bye_confirmed_by_listener) {
+    ended.transaction = ServerTransactionId{transaction.number()};
+    transaction.dialog = 0;  // which will be gone
+  } else {
+    reply(transaction, 200);
+  }
   if (dialog.incoming)
     if (ServerTransaction* invite = transactions_.server(dialog.incoming->transaction)) reply(*invite, 487);
-  emit(dialog, event::Ended{std::string(request.header(HeaderId::reason)), request, false});
+  emit(dialog, std::move(ended));
   retire(dialog, true);
 }
 
 void Stack::Core::end_locally(Dialog& dialog, std::string reason) {
   if (!dialog.is_open()) return;
-  emit(dialog, event::Ended{reason, Message{}, true});
+  emit(dialog, event::Ended{.reason = reason, .is_local = true});
   if (dialog.state != Dialog::State::confirmed) {
     if (dialog.outgoing && !dialog.outgoing->is_cancelled) cancel_outgoing(dialog);
     return;

@@ -35,7 +35,7 @@ void Stack::Core::on_repeat_1xx(Dialog& dialog) {
 void Stack::Core::on_prack_late(Dialog& dialog) {
   if (ServerTransaction* transaction = transactions_.server(dialog.incoming->transaction))
     reply(*transaction, 504, {}, "Provisional response not acknowledged");
-  emit(dialog, event::Ended{"SIP;cause=504;text=\"no PRACK\"", Message{}, true});
+  emit(dialog, event::Ended{.reason = "SIP;cause=504;text=\"no PRACK\"", .is_local = true});
   retire(dialog, true);
 }
 

@@ -121,8 +121,9 @@ struct Responded {
 };
 /// The peer ended the dialog; 200 has been sent. Also after a failed session refresh (then `is_local`).
 struct Ended {
-  std::string reason;  ///< Value of the Reason header, if any.
-  Message request;     ///< The BYE; empty when local.
+  std::string reason;                                           ///< Value of the Reason header, if any.
+  Message request;                                              ///< The BYE; empty when local.
+  ServerTransactionId transaction = ServerTransactionId::none;  ///< Waits for respond(), where the settings say so.
   bool is_local = false;
 };
 /// The end, whatever ended it: our BYE was answered or given up, or nothing was left to send. The dialog's memory is
@@ -167,6 +168,8 @@ struct StackSettings {
   /// A re-INVITE that crosses ours is taken instead of refused; ours ends in Refused 491 at once and is not sent again.
   /// Only where both ends agree on who gives way (docs/sip-profile.md); towards others RFC 3261 14.1 holds.
   bool is_yielding_in_glare = false;
+  /// The listener answers each BYE that ends a dialog, when what it means is safe; else the stack does at once.
+  bool is_bye_confirmed_by_listener = false;
 };
 
 /// The user agent core over transactions and transports: client and server of RFC 3261, 3262 (PRACK), 3311 (UPDATE),

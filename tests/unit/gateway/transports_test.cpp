@@ -105,7 +105,7 @@ TEST_CASE("a provider calls in over TLS and another is called over TLS") {
   CHECK(gateway.legs() == 0);
 }
 
-TEST_CASE("the caller is not answered before the answer is in the journal") {
+TEST_CASE("neither an answer nor a BYE is answered before it is in the journal") {
   World world;
   Settings settings = providers_at("192.0.2.1", "192.0.2.2");
   settings.listen = {{.protocol = Protocol::udp, .local = at("192.0.2.10:5060"), .advertised_host = {}, .tls = {}}};
@@ -119,7 +119,8 @@ TEST_CASE("the caller is not answered before the answer is in the journal") {
   callee.on_event = [&](DialogId dialog, DialogEvent& event) {
     if (std::holds_alternative<event::Invited>(event)) (void)callee.stack.accept(dialog, sdp_of("192.0.2.2", 5000));
   };
-  REQUIRE(caller.stack.invite(call_to(at("192.0.2.10:5060"), Protocol::udp, sdp_of("192.0.2.1", 4000))));
+  const auto dialog = caller.stack.invite(call_to(at("192.0.2.10:5060"), Protocol::udp, sdp_of("192.0.2.1", 4000)));
+  REQUIRE(dialog);
   world.run(500ms);
   CHECK(std::ranges::count(journal.kinds, "answer") >= 1);
   CHECK(caller.count<event::Accepted>() == 0);
@@ -127,7 +128,17 @@ TEST_CASE("the caller is not answered before the answer is in the journal") {
     journal.make_durable();
     world.run(100ms);
   }
-  CHECK(caller.count<event::Accepted>() == 1);
+  REQUIRE(caller.count<event::Accepted>() == 1);
+
+  caller.stack.end(*dialog);
+  world.run(500ms);
+  CHECK(callee.count<event::Ended>() == 1);  // who hears of it does not wait
+  CHECK(std::ranges::count(journal.kinds, "end") == 2);
+  CHECK(caller.count<event::Released>() == 0);
+  journal.make_durable();
+  world.run(100ms);
+  REQUIRE(caller.count<event::Released>() == 1);
+  CHECK(caller.last<event::Released>().is_answered);
 }
 
 TEST_CASE("the session timer that a caller asks for is agreed with him, one that is too short by way of 422") {
