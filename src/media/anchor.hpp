@@ -7,6 +7,7 @@
 #include "media/early_packets.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
+#include "media/protection.hpp"
 #include "media/source_gate.hpp"
 #include "rtp/continuity.hpp"
 #include "rtp/receiver.hpp"
@@ -22,6 +23,7 @@ using Socket = uint32_t;
 struct PortCounters {
   uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
   uint64_t late = 0, dropped_source = 0, dropped_malformed = 0, dropped_format = 0, ssrc_changes = 0;
+  uint64_t dropped_srtp = 0;
   int64_t lost_before = 0;  ///< Of sources that have gone.
 };
 
@@ -81,6 +83,7 @@ struct Port {
   SourceGate gate;
   std::unique_ptr<PreviousRemote> previous;
   std::unique_ptr<LentFlow> lent;  ///< The kernel relays what comes in here.
+  std::unique_ptr<Protection> protection;  ///< SRTP; null where the far end speaks RTP.
   CodecList codecs;
   bool has_remote = false, may_send = true, may_receive = true, has_first_packet = false, is_opaque = false;
   uint16_t ptime_ms = 20;
@@ -102,8 +105,8 @@ struct Port {
   std::optional<float> rtt_ms, remote_loss;
   PortCounters counters;
 
-  /// Speech to or from one known far end.
-  bool is_relayable() const { return has_remote && !is_opaque && !previous; }
+  /// Plain speech to or from one known far end.
+  bool is_relayable() const { return has_remote && !is_opaque && !previous && !protection; }
 };
 
 struct Stream {

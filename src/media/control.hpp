@@ -12,6 +12,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "srtp/suite.hpp"
 
 namespace nearend::media {
 
@@ -69,6 +70,13 @@ struct SourceRule {
   std::vector<Cidr> also;                  ///< The provider's media networks.
 };
 
+/// Keys of SRTP as the session descriptions agreed on them (SDES, RFC 4568); both of one suite.
+struct SrtpKeys {
+  srtp::MasterKey send;                    ///< Ours: never one that another stream or an earlier leg has used.
+  srtp::MasterKey receive;                 ///< The far end's.
+  bool operator==(const SrtpKeys&) const = default;
+};
+
 /// The far end of one side of one stream: where we send and what we accept.
 struct Remote {
   size_t stream = 0;                       ///< Index into AnchorInfo::streams.
@@ -80,6 +88,7 @@ struct Remote {
   bool may_receive = true;                 ///< It may send to us; false stops the silence watch (hold).
   milliseconds ptime{20};
   SourceRule source;
+  std::optional<SrtpKeys> srtp;            ///< With keys nothing leaves and nothing is taken that is not protected by them.
 };
 
 /// What feeds the endpoint behind an anchor's outer side, and where its own media goes.
@@ -165,6 +174,7 @@ struct StreamStats {
   StreamKind kind = StreamKind::audio;
   uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
   uint64_t lost = 0, late = 0, dropped_source = 0, dropped_malformed = 0;
+  uint64_t dropped_srtp = 0;               ///< Not authenticated by the keys, or seen before.
   double jitter_ms = 0;
   std::optional<double> rtt_ms;            ///< From LSR and DLSR.
   std::optional<double> remote_loss;       ///< Fraction the peer reports.

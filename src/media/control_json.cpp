@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/crypto.hpp"
+
 namespace nearend::media {
 namespace {
 
@@ -189,6 +191,13 @@ Result<AnchorInfo> read_anchor_info(const json::value& value) {
   return info;
 }
 
+namespace {
+/// As behind "inline:" in a description.
+std::string key_text(const srtp::MasterKey& key) {
+  return base64({reinterpret_cast<const char*>(key.bytes().data()), key.bytes().size()});
+}
+}  // namespace
+
 json::value to_value(const Remote& remote) {
   json::array formats, also;
   for (const Format& format : remote.formats)
@@ -206,6 +215,10 @@ json::value to_value(const Remote& remote) {
                       {"ptime_ms", remote.ptime.count()},
                       {"source", json::object{{"mode", modes.of(remote.source.mode)}, {"also", std::move(also)}}}};
   if (remote.rtcp) object["rtcp"] = remote.rtcp->to_string();
+  if (remote.srtp)
+    object["srtp"] = json::object{{"suite", srtp::shape_of(remote.srtp->send.suite()).name},
+                                  {"send", key_text(remote.srtp->send)},
+                                  {"receive", key_text(remote.srtp->receive)}};
   return object;
 }
 
@@ -237,6 +250,31 @@ Result<SourceRule> read_rule(const json::object& object) {
     rule.also.push_back(*block);
   }
   return rule;
+}
+
+Result<srtp::MasterKey> read_key(const json::object& object, std::string_view key, srtp::Suite suite) {
+  auto text = json_string(object, key);
+  if (!text) return pass(text);
+  const auto bytes = bytes_of_base64(*text);
+  // What is wrong with it is told without the key.
+  if (!bytes) return fail(Error::Kind::invalid, "srtp: '{}' is no Base64", key);
+  auto made = srtp::MasterKey::of(suite, {reinterpret_cast<const uint8_t*>(bytes->data()), bytes->size()});
+  if (!made) return fail(Error::Kind::invalid, "srtp: '{}': {}", key, made.error().text);
+  return made;
+}
+
+Result<SrtpKeys> read_srtp(const json::value& value) {
+  auto object = as_object(value, "'srtp'");
+  if (!object) return pass(object);
+  auto name = json_string(**object, "suite");
+  if (!name) return pass(name);
+  const auto suite = srtp::parse_suite(*name);
+  if (!suite) return fail(Error::Kind::unsupported, "srtp: no suite \"{}\" here", *name);
+  auto send = read_key(**object, "send", *suite);
+  if (!send) return pass(send);
+  auto receive = read_key(**object, "receive", *suite);
+  if (!receive) return pass(receive);
+  return SrtpKeys{*send, *receive};
 }
 
 }  // namespace
@@ -273,6 +311,12 @@ Result<Remote> read_remote(const json::value& value) {
     auto rule = read_rule(source->get_object());
     if (!rule) return pass(rule);
     remote.source = std::move(*rule);
+  }
+  // One that cannot be read must not become plain RTP.
+  if (const json::value* member = (*object)->if_contains("srtp"); member && !member->is_null()) {
+    auto keys = read_srtp(*member);
+    if (!keys) return pass(keys);
+    remote.srtp = std::move(*keys);
   }
   return remote;
 }
@@ -430,6 +474,7 @@ json::value to_value(const std::vector<StreamStats>& stats) {
                         {"late", one.late},
                         {"dropped_source", one.dropped_source},
                         {"dropped_malformed", one.dropped_malformed},
+                        {"dropped_srtp", one.dropped_srtp},
                         {"jitter_ms", one.jitter_ms}};
     if (one.rtt_ms) object["rtt_ms"] = *one.rtt_ms;
     if (one.remote_loss) object["remote_loss"] = *one.remote_loss;
@@ -460,6 +505,7 @@ Result<std::vector<StreamStats>> read_stats(const json::value& value) {
     stats.late = count("late");
     stats.dropped_source = count("dropped_source");
     stats.dropped_malformed = count("dropped_malformed");
+    stats.dropped_srtp = count("dropped_srtp");
     stats.jitter_ms = json_number_or(figures, "jitter_ms", 0);
     if (figures.contains("rtt_ms")) stats.rtt_ms = json_number_or(figures, "rtt_ms", 0);
     if (figures.contains("remote_loss")) stats.remote_loss = json_number_or(figures, "remote_loss", 0);

@@ -84,7 +84,7 @@ void Engine::remove(AnchorId id, io::Instant now) {
       rtp::RtcpWriter writer(buffer);
       writer.receiver_report(port.out.ssrc(), {});
       writer.bye(port.out.ssrc());
-      output_.send(port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket, to, {buffer.data(), writer.size()});
+      send_rtcp(port, to, {buffer.data(), writer.size()});
     }
   }
   anchors_[slot_of(id)].reset();
@@ -98,6 +98,7 @@ void Engine::count_totals(const Port& port) {
   static telemetry::Counter& stranger = telemetry::counter("nearend_media_dropped_total", "kind=\"source\"");
   static telemetry::Counter& malformed = telemetry::counter("nearend_media_dropped_total", "kind=\"malformed\"");
   static telemetry::Counter& format = telemetry::counter("nearend_media_dropped_total", "kind=\"format\"");
+  static telemetry::Counter& srtp = telemetry::counter("nearend_media_dropped_total", "kind=\"srtp\"");
   static telemetry::Counter& late = telemetry::counter("nearend_media_dropped_total", "kind=\"late\"");
   static telemetry::Counter& ssrc = telemetry::counter("nearend_media_ssrc_changes_total");
   in.add(port.counters.packets_in);
@@ -105,6 +106,7 @@ void Engine::count_totals(const Port& port) {
   stranger.add(port.counters.dropped_source);
   malformed.add(port.counters.dropped_malformed);
   format.add(port.counters.dropped_format);
+  srtp.add(port.counters.dropped_srtp);
   late.add(port.counters.late);
   ssrc.add(port.counters.ssrc_changes);
 }
@@ -121,7 +123,8 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
     previous->source = port.source;
     previous->accepted_until = now + old_remote_for;
     previous->kept_until = now + old_remote_for + event_hold;
-    previous->is_fed = side == Side::inner;
+    // What is protected for the one is noise for the other.
+    previous->is_fed = side == Side::inner && !port.protection && !remote.srtp;
     port.previous = std::move(previous);
     activate(*anchor);
     if (side == Side::inner && remote.stream == 0 && anchor->feed.kind == Path::Kind::inner && !anchor->move)
@@ -142,6 +145,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
   } else {
     port.gate.update_rule(remote);
   }
+  set_protection(port, remote, now);
   const bool is_first = !std::exchange(port.has_remote, true);
   port.codecs = CodecList(remote.formats);
   const bool was_held = !port.may_receive;
@@ -190,6 +194,7 @@ std::vector<StreamStats> Engine::stats(AnchorId id) {
       figures.lost = static_cast<uint64_t>(std::max<int64_t>(0, counted.lost_before + port.receiver.lost()));
       figures.late = counted.late;
       figures.dropped_source = counted.dropped_source;
+      figures.dropped_srtp = counted.dropped_srtp;
       figures.dropped_malformed = counted.dropped_malformed + counted.dropped_format;
       figures.jitter_ms = port.receiver.jitter_ms(port.clock_rate);
       if (port.rtt_ms) figures.rtt_ms = *port.rtt_ms;

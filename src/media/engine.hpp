@@ -107,6 +107,13 @@ class Engine {
   bool count_packet(Port& port, Arrival& arrival);
   void note_arrival(Anchor& anchor, Port& port, const Arrival& arrival);
   void replay_early(Anchor& anchor, io::Instant now);
+  // engine_srtp.cpp
+  static void set_protection(Port& port, const Remote& remote, io::Instant now);
+  static bool unprotect(Port& port, const Endpoint& from, std::span<uint8_t>& datagram, Protection::Kind kind,
+                        io::Instant now);
+  void send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
+  void send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet);
+
   void replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t> datagram, io::Instant now);
   static void describe(const Port& port, Arrival& arrival);
   void relay(Anchor& anchor, Arrival& arrival);
@@ -119,6 +126,7 @@ class Engine {
   void send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
                    const Mapping& mapping);
   void send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
+  void transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void hold_event(Anchor& anchor, Port& port, io::Instant now);
   void note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type);
   void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);
@@ -161,7 +169,7 @@ class Engine {
   void check_lent(Anchor& anchor, io::Instant now);
 
   // engine_rtcp.cpp
-  void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<const uint8_t> datagram,
+  void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                   io::Instant now);
   void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
   void send_report(Anchor& anchor, Port& port, io::Instant now);

@@ -12,10 +12,11 @@ uint64_t Engine::ntp(io::Instant now) const {
   return rtp::ntp_of(wall_at_start_ns_ + std::chrono::duration_cast<std::chrono::nanoseconds>(now - start_).count());
 }
 
-void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<const uint8_t> datagram,
+void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                         io::Instant now) {
   Stream& stream = anchor.streams[inlet.stream];
   Port& port = stream.at(inlet.side);
+  if (port.protection && !unprotect(port, from, datagram, Protection::Kind::rtcp, now)) return;
   if (!port.gate.admit_rtcp(from)) {
     // The reports of a remote that has just been replaced are late, not foreign.
     ++(port.previous ? port.counters.late : port.counters.dropped_source);
@@ -48,7 +49,7 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
   Port& out = target->streams[inlet.stream].at(side);
   const Endpoint to = out.gate.rtcp_target();
   if (!out.has_remote || !out.is_opaque || to.port == 0 || !out.may_send) return;
-  output_.send(out.gate.is_rtcp_mux() ? out.rtp_socket : out.rtcp_socket, to, datagram);
+  send_rtcp(out, to, datagram);
 }
 
 void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now) {
@@ -74,7 +75,7 @@ void Engine::request_picture(Port& source, uint32_t ssrc) {
   rtp::RtcpWriter writer(buffer);
   writer.receiver_report(source.out.ssrc(), {});
   writer.picture_loss(source.out.ssrc(), ssrc);
-  output_.send(source.gate.is_rtcp_mux() ? source.rtp_socket : source.rtcp_socket, to, {buffer.data(), writer.size()});
+  send_rtcp(source, to, {buffer.data(), writer.size()});
 }
 
 void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
@@ -115,7 +116,7 @@ void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
   const auto end =
       fmt::format_to_n(name.begin(), name.size(), "{:016x}", static_cast<uint64_t>(anchor.id) ^ start_hash_);
   writer.cname(port.out.ssrc(), {name.data(), std::min(end.size, name.size())});
-  output_.send(port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket, to, {buffer.data(), writer.size()});
+  send_rtcp(port, to, {buffer.data(), writer.size()});
 }
 
 }  // namespace nearend::media

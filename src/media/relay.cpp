@@ -39,6 +39,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     anchor.early->keep(inlet.side, from, datagram, false, now);
     return;
   }
+  if (port.protection && !unprotect(port, from, datagram, Protection::Kind::rtp, now)) return;
   const auto packet = rtp::parse_packet(datagram);
   if (!packet) {
     ++port.counters.dropped_malformed;
@@ -334,6 +335,13 @@ void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival
 }
 
 void Engine::send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
+  if (port.protection)
+    send_protected(anchor, port, side, packet, now);
+  else
+    transmit(anchor, port, side, packet, now);
+}
+
+void Engine::transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
   const Endpoint to = port.gate.rtp_target();
   if (!port.may_send || to.port == 0) return;
   output_.send(port.rtp_socket, to, packet);

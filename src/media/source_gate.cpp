@@ -87,6 +87,12 @@ bool SourceGate::learn(const Endpoint& from, uint32_t ssrc, uint16_t sequence, i
   return true;
 }
 
+bool SourceGate::may_admit(const Endpoint& from) const {
+  if (rtp_.port == 0) return false;
+  return is_learning_ || from == rtp_ || from == rtcp_ || (is_locked_ && from.address == locked_.address) ||
+         is_listed(from.address);
+}
+
 bool SourceGate::admit_rtcp(const Endpoint& from) {
   if (is_rtcp_locked_) return from == locked_rtcp_;
   const bool is_expected = from == rtcp_ || (is_locked_ && from.address == locked_.address) ||

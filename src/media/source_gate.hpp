@@ -32,6 +32,9 @@ class SourceGate {
   /// `is_pinned`: one SSRC at a time (audio).
   Verdict admit(const Endpoint& from, uint32_t ssrc, uint16_t sequence, bool is_pinned, io::Instant now);
   bool admit_rtcp(const Endpoint& from);
+  /// False where no rule could accept that address, whatever the packet says. Learns nothing: for what must be
+  /// authenticated first and is not worth the cost.
+  bool may_admit(const Endpoint& from) const;
 
   /// The one source whose packets are taken, once that is settled: locked, and its SSRC in no doubt.
   struct Known {

@@ -9,8 +9,8 @@ namespace nearend::srtp {
 namespace {
 
 constexpr std::array<SuiteShape, suite_count> shapes{{
-    {"AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM", 32, 12, 16, 16, true},
     {"AEAD_AES_128_GCM", "SRTP_AEAD_AES_128_GCM", 16, 12, 16, 16, true},
+    {"AEAD_AES_256_GCM", "SRTP_AEAD_AES_256_GCM", 32, 12, 16, 16, true},
     {"AES_256_CM_HMAC_SHA1_80", "", 32, 14, 10, 10, false},
     {"AES_256_CM_HMAC_SHA1_32", "", 32, 14, 4, 10, false},
     {"AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_SHA1_80", 16, 14, 10, 10, false},

@@ -12,8 +12,8 @@ namespace nearend::srtp {
 
 /// The protections that we do, best first: the order in which they are offered.
 enum class Suite : uint8_t {
-  aead_aes_256_gcm,         ///< RFC 7714
   aead_aes_128_gcm,         ///< RFC 7714
+  aead_aes_256_gcm,         ///< RFC 7714
   aes_256_cm_hmac_sha1_80,  ///< RFC 6188
   aes_256_cm_hmac_sha1_32,  ///< RFC 6188
   aes_cm_128_hmac_sha1_80,  ///< RFC 3711, 4568: the one that everybody must know

@@ -1,0 +1,50 @@
+// SRTP on the packet path: after the address and before anything is learned; after continuity and before the socket.
+#include <array>
+
+#include "media/datagrams.hpp"
+#include "media/engine.hpp"
+
+namespace nearend::media {
+
+void Engine::set_protection(Port& port, const Remote& remote, io::Instant now) {
+  if (!port.protection && remote.srtp) port.protection = std::make_unique<Protection>();
+  if (port.protection) port.protection->set(remote.srtp, now);
+}
+
+bool Engine::unprotect(Port& port, const Endpoint& from, std::span<uint8_t>& datagram, Protection::Kind kind,
+                       io::Instant now) {
+  if (port.protection->is_over(now)) {
+    port.protection.reset();
+    return true;
+  }
+  if (!port.gate.may_admit(from) && !(port.previous && port.previous->gate.may_admit(from))) {
+    ++port.counters.dropped_source;
+    return false;
+  }
+  if (port.protection->open(datagram, kind, now)) return true;
+  ++port.counters.dropped_srtp;
+  return false;
+}
+
+void Engine::send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
+  if (!port.protection->is_required()) return transmit(anchor, port, side, packet, now);
+  if (!port.may_send || port.gate.rtp_target().port == 0) return;
+  std::array<uint8_t, datagram_size_max + srtp::trailer_max> room;
+  const auto sealed = port.protection->seal(packet, room, Protection::Kind::rtp);
+  if (sealed.empty()) {
+    ++port.counters.dropped_srtp;
+    return;
+  }
+  transmit(anchor, port, side, sealed, now);
+  port.counters.octets_out -= sealed.size() - packet.size();
+}
+
+void Engine::send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet) {
+  const Socket socket = port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket;
+  if (!port.protection || !port.protection->is_required()) return output_.send(socket, to, packet);
+  std::array<uint8_t, datagram_size_max + srtp::trailer_max> room;
+  const auto sealed = port.protection->seal(packet, room, Protection::Kind::rtcp);
+  if (!sealed.empty()) output_.send(socket, to, sealed);
+}
+
+}  // namespace nearend::media
