@@ -12,6 +12,12 @@ pkg_check_modules(BPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(MPG123 REQUIRED IMPORTED_TARGET libmpg123)
 pkg_check_modules(SPANDSP REQUIRED IMPORTED_TARGET spandsp)
+pkg_check_modules(OPUS REQUIRED IMPORTED_TARGET opus)
+option(NEAREND_G729 "G.729 by bcg729, whose licence is the GPL-3" ON)
+if(NEAREND_G729)
+  pkg_check_modules(BCG729 REQUIRED IMPORTED_TARGET libbcg729)
+endif()
+pkg_check_modules(AMRNB REQUIRED IMPORTED_TARGET opencore-amrnb)
 
 # flite ships no pkg-config file; voice slt is the default English voice.
 find_library(FLITE_LIBRARY flite REQUIRED)
