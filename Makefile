@@ -33,6 +33,7 @@ test-debug: packages
 	cmake --preset debug && cmake --build --preset debug -j $(JOBS) && ctest --preset debug
 
 bench: build
+	@tools/install-packages tools/packages-bench.txt
 	tools/bench
 
 tidy:

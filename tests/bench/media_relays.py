@@ -141,7 +141,7 @@ class Rtpengine(Relay):
     def __init__(self):
         program = shutil.which("rtpengine", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
         if not program:
-            raise Failed("rtpengine is not installed (tools/packages.txt)")
+            raise Failed("rtpengine is not installed: tools/install-packages tools/packages-bench.txt")
         super().__init__([program, "--config-file=none", "--foreground", "--table=-1", f"--interface={HOST}",
                           f"--listen-ng={HOST}:{NG_PORT}", "--port-min=10000", "--port-max=39999", "--num-threads=2",
                           "--log-level=3", "--log-stderr"])
