@@ -175,7 +175,8 @@ int Commands::on_notice(const sip::Message& message) {
 }
 
 void Commands::on_outer(Leg& leg, const sip::event::Requested& event) {
-  const bool is_allowed = leg.provider != Leg::no_provider && parts_.settings.providers[leg.provider].can_direct;
+  const bool is_allowed = leg.provider != Leg::no_provider && parts_.settings.providers[leg.provider].can_direct &&
+                          !leg.media.outer.is_protected();
   if (!is_allowed || leg.media.outer.theirs().empty())
     return parts_.link_end->respond(leg, event, 403, {}, "the provider does not allow direct media");
   parts_.link_end->respond(leg, event, 200, sdp_body(leg.media.outer.theirs()));
@@ -183,7 +184,8 @@ void Commands::on_outer(Leg& leg, const sip::event::Requested& event) {
 
 /// The provider is offered the other provider's address; the router hears what it says to that.
 void Commands::on_direct(Leg& leg, const sip::event::Requested& event) {
-  const bool is_allowed = leg.provider != Leg::no_provider && parts_.settings.providers[leg.provider].can_direct;
+  const bool is_allowed = leg.provider != Leg::no_provider && parts_.settings.providers[leg.provider].can_direct &&
+                          !leg.media.outer.is_protected();
   if (!is_allowed || leg.dialogs.is_reoffer_out)
     return parts_.link_end->respond(leg, event, 403, {}, "the provider does not allow direct media");
   const auto sent = parts_.outside->reinvite(leg.dialogs.outer, event.body);

@@ -17,6 +17,14 @@ void Endpoints::begin(Leg& leg) {
   leg.media.outer.begin(parts_.loop().random(), leg.media.addresses(media::Side::outer));
 }
 
+bool Endpoints::secure(Leg& leg) {
+  const bool has_provider = leg.provider != Leg::no_provider;
+  const auto secured =
+      leg.media.outer.secure(has_provider ? parts_.settings.providers[leg.provider].srtp : SrtpPolicy::off);
+  if (!secured) telemetry::error("no keys for SRTP", {{"leg", leg.id}, {"error", secured.error().text}});
+  return secured.has_value();
+}
+
 SourcePolicy Endpoints::source_of(const Leg& leg) const {
   SourcePolicy policy;
   if (leg.provider != Leg::no_provider) {

@@ -15,6 +15,8 @@ class Endpoints {
 
   /// Readies the leg's outer side for descriptions.
   void begin(Leg& leg);
+  /// New keys as the leg's provider has them: once with each that is tried. False: there are none to be had.
+  bool secure(Leg& leg);
   /// Which packets we take from the endpoint.
   SourcePolicy source_of(const Leg& leg) const;
   /// Tells the media node what was agreed with the endpoint.

@@ -65,7 +65,7 @@ Inbound::Refusal Inbound::check(const sip::Message& request, const IpAddress& so
   return {};
 }
 
-Result<Inbound::Order> Inbound::order_of(const sip::Message& request) const {
+Result<Inbound::Order> Inbound::order_of(const sip::Message& request, const Provider& provider) const {
   Order order;
   const auto called = request.parsed_request_uri();
   const auto from = request.from();
@@ -83,7 +83,7 @@ Result<Inbound::Order> Inbound::order_of(const sip::Message& request) const {
   }
   const auto offer = sdp::parse_sdp(order.offer);
   if (!offer) return fail(Error::Kind::malformed, "{}", offer.error().text);
-  order.streams = streams_of(*offer, parts_.settings.has_feature("video"));
+  order.streams = streams_of(*offer, parts_.settings.has_feature("video"), provider.srtp);
   if (order.streams.empty()) return fail(Error::Kind::unsupported, "no media line that we can carry");
   return order;
 }
@@ -103,7 +103,7 @@ void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
     (void)parts_.outside->refuse(dialog, refusal.status, {}, std::move(refusal.headers));
     return;
   }
-  auto order = order_of(event.request);
+  auto order = order_of(event.request, parts_.settings.providers[*provider]);
   if (!order) {
     parts_.providers.give_back(*provider);
     (void)parts_.outside->refuse(dialog, order.error().kind == Error::Kind::malformed ? 400 : 488);
@@ -146,6 +146,7 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
   }
   parts_.legs.bind_anchor(leg);
   parts_.endpoints->begin(leg);
+  if (!parts_.endpoints->secure(leg)) co_return give_up(leg, 503, "no keys", "gateway");
   if (!order.offer.empty()) {
     const auto answer = leg.media.outer.answer(order.offer);
     if (!answer) co_return give_up(leg, 488, "no common media", "gateway");

@@ -32,7 +32,7 @@ class Inbound {
     sip::ExtraHeaders headers;
   };
   Refusal check(const sip::Message& request, const IpAddress& source, size_t provider);
-  Result<Order> order_of(const sip::Message& request) const;
+  Result<Order> order_of(const sip::Message& request, const Provider& provider) const;
   Task<void> set_up(Leg& leg, Order order);
   Task<void> ask_routers(Leg& leg, Order order);
   Task<AttemptOutcome> ask_router(Leg& leg, const policy::RouterChoice& router, const Order& order);

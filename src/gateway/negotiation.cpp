@@ -1,6 +1,8 @@
 #include "gateway/negotiation.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "base/text.hpp"
 
@@ -8,8 +10,17 @@ namespace nearend::gateway {
 
 namespace {
 
-bool is_carried_audio(const sdp::Media& section) {
-  return section.kind == "audio" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
+constexpr auto suites_offered =
+    std::to_array({srtp::Suite::aead_aes_128_gcm, srtp::Suite::aead_aes_256_gcm, srtp::Suite::aes_cm_128_hmac_sha1_80,
+                   srtp::Suite::aes_cm_128_hmac_sha1_32});
+
+bool is_audio(const sdp::Media& section) {
+  return section.kind == "audio" && section.is_rtp() && !section.is_rejected();
+}
+/// An offered line that we may answer. Keys by DTLS are not ours to make.
+bool is_carried_audio(const sdp::Media& section, SrtpPolicy srtp) {
+  if (!is_audio(section) || section.protocol.starts_with("UDP/TLS/")) return false;
+  return section.is_secure() ? srtp != SrtpPolicy::off : srtp != SrtpPolicy::required;
 }
 bool is_carried_video(const sdp::Media& section) {
   return section.kind == "video" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
@@ -38,6 +49,21 @@ std::vector<media::Format> formats_of(const sdp::Agreed& agreed) {
   return formats;
 }
 
+std::span<const uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+/// Lengths were checked where the description was read.
+std::optional<media::SrtpKeys> keys_of(const sdp::Agreed& agreed) {
+  if (!agreed.crypto) return std::nullopt;
+  const auto suite = srtp::parse_suite(agreed.crypto->suite);
+  if (!suite) return std::nullopt;
+  const auto send = srtp::MasterKey::of(*suite, bytes_of(agreed.crypto->send));
+  const auto receive = srtp::MasterKey::of(*suite, bytes_of(agreed.crypto->receive));
+  if (!send || !receive) return std::nullopt;
+  return media::SrtpKeys{*send, *receive};
+}
+
 std::vector<media::Format> formats_of(const sdp::Media& section) {
   std::vector<media::Format> formats;
   for (const sdp::RtpMap& map : section.codecs())
@@ -50,14 +76,15 @@ std::vector<media::Format> formats_of(const sdp::Media& section) {
 
 }  // namespace
 
-std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video) {
+std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video, SrtpPolicy srtp) {
   std::vector<media::StreamKind> streams;
   bool has_audio = false;
   for (const sdp::Media& section : description.media) {
-    if (is_carried_audio(section) && !has_audio) {
+    if (is_carried_audio(section, srtp) && !has_audio) {
       streams.push_back(media::StreamKind::audio);
       has_audio = true;
-    } else if (is_carried_video(section) && has_video && std::ranges::count(streams, media::StreamKind::video) == 0) {
+    } else if (is_carried_video(section) && has_video && srtp != SrtpPolicy::required &&
+               std::ranges::count(streams, media::StreamKind::video) == 0) {
       streams.push_back(media::StreamKind::video);
     }
   }
@@ -70,12 +97,31 @@ void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
   speaker_ = std::make_unique<sdp::Speaker>(session >> 1, address);
 }
 
+Result<void> Negotiation::secure(SrtpPolicy policy) {
+  srtp_ = policy;
+  is_protected_ = is_profile_secure_ = false;
+  crypto_.clear();
+  if (policy == SrtpPolicy::off) return {};
+  for (const srtp::Suite suite : suites_offered) {
+    auto key = srtp::MasterKey::random(suite);
+    if (!key) return pass(key);
+    const auto bytes = key->bytes();
+    crypto_.push_back({static_cast<uint32_t>(crypto_.size() + 1), std::string(srtp::shape_of(suite).name),
+                       std::string(bytes.begin(), bytes.end())});
+  }
+  return {};
+}
+
 sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction) const {
   sdp::LocalMedia line;
   line.rtp = streams_[stream].address;
   line.codecs = codecs_;
   line.codecs.push_back(sdp::telephone_event());
   line.direction = direction;
+  line.crypto = crypto_;
+  // What was protected stays so: nobody talks a leg out of it in mid-call.
+  line.is_crypto_required = srtp_ == SrtpPolicy::required || is_protected_;
+  if (srtp_ == SrtpPolicy::required || is_profile_secure_) line.protocol = "RTP/SAVP";
   return line;
 }
 
@@ -90,7 +136,7 @@ sdp::LocalMedia Negotiation::relayed_line(const sdp::Media& section, size_t stre
   return line;
 }
 
-std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescription& description,
+std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescription& description, Use use,
                                                     sdp::Direction direction, const sdp::SessionDescription* far_side) {
   std::vector<sdp::LocalMedia> locals;
   std::vector<bool> is_taken(streams_.size(), false);
@@ -108,10 +154,11 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
     sdp::LocalMedia local;  // port 0: rejected
     local.kind = section.kind;
     local.protocol = section.protocol;
-    if (is_carried_audio(section)) {
+    // Whose words a new offer is modelled on says nothing about the protection of this side.
+    if (use == Use::offer ? is_audio(section) : is_carried_audio(section, srtp_)) {
       line.stream = take(media::StreamKind::audio);
       if (line.stream) local = audio_line(*line.stream, direction);
-    } else if (is_carried_video(section)) {
+    } else if (is_carried_video(section) && srtp_ != SrtpPolicy::required) {
       line.stream = take(media::StreamKind::video);
       const size_t index = locals.size();
       const bool has_far_line = far_side != nullptr && index < far_side->media.size();
@@ -137,6 +184,11 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
     line.ptime_ms = what.ptime_ms;
     line.formats = what.is_relayed ? formats_of(theirs.media[i]) : formats_of(what);
     if (what.is_relayed) continue;
+    line.srtp = keys_of(what);
+    if (line.srtp) {
+      is_protected_ = true;
+      is_profile_secure_ = theirs.media[i].is_secure();
+    }
     agreed_codecs_.assign(1, what.codec);
     for (const sdp::Codec& codec : what.alternatives)
       if (!sdp::is_same_codec(codec, what.codec) && !equal_ignoring_case(codec.encoding, "telephone-event"))
@@ -150,7 +202,7 @@ Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction d
   auto parsed = sdp::parse_sdp(offer);
   if (!parsed) return pass(parsed);
   const auto lines_before = lines_;
-  const auto locals = lines_for(*parsed, direction, far_side);
+  const auto locals = lines_for(*parsed, Use::answer, direction, far_side);
   auto answer = speaker_->answer(*parsed, locals, sdp::Preference::offerer);
   if (!answer.is_acceptable) {
     lines_ = lines_before;
@@ -164,7 +216,7 @@ Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction d
 std::string Negotiation::offer(const sdp::SessionDescription* model, sdp::Direction direction) {
   std::vector<sdp::LocalMedia> locals;
   if (model != nullptr) {
-    locals = lines_for(*model, direction);
+    locals = lines_for(*model, Use::offer, direction);
   } else {
     lines_.clear();
     for (size_t i = 0; i < streams_.size(); ++i) {
@@ -209,6 +261,7 @@ std::vector<media::Remote> Negotiation::remotes(const SourcePolicy& policy) cons
     remote.is_rtcp_mux = line.is_mux;
     if (!line.is_mux && is_sound(line.rtcp, policy.is_loopback_allowed)) remote.rtcp = line.rtcp;
     remote.formats = line.formats;
+    remote.srtp = line.srtp;
     remote.ptime = std::chrono::milliseconds(line.ptime_ms);
   }
   return remotes;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "gateway/settings.hpp"
 #include "media/control.hpp"
 #include "sdp/negotiate.hpp"
 
@@ -25,9 +26,10 @@ struct SourcePolicy {
   bool is_loopback_allowed = false;
 };
 
-/// The m-lines of a description that we can carry, in order: audio over RTP, and video where allowed (F2). Secure
-/// profiles and second audio lines are not.
-std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video);
+/// The m-lines of an offer that we can carry, in order: audio over RTP or, as the policy has it, SRTP with keys in the
+/// description, and plain video where allowed (F2). Second audio lines are not.
+std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video,
+                                          SrtpPolicy srtp = SrtpPolicy::off);
 
 /// Offer and answer (RFC 3264) on one side of one leg: turns descriptions into media::Remote and back. Lines that we do
 /// not carry are rejected; video lines are relayed with our addresses. A value of its leg.
@@ -36,6 +38,12 @@ class Negotiation {
   /// Before anything else; `session` is any number.
   void begin(uint64_t session, std::vector<StreamAddress> streams);
   bool has_begun() const { return speaker_ != nullptr; }
+
+  /// New keys for what is offered and answered from now on, and forgets those that were agreed: once with each endpoint
+  /// that is tried. Errors: internal (no random bytes).
+  Result<void> secure(SrtpPolicy policy);
+  /// True once keys were agreed.
+  bool is_protected() const { return is_protected_; }
 
   /// Codecs that we like, best first; telephone-event is added.
   void prefer(std::vector<sdp::Codec> codecs) { codecs_ = std::move(codecs); }
@@ -70,6 +78,7 @@ class Negotiation {
     std::optional<size_t> stream;  // index into streams_; none: a line that we reject
     bool is_sending = false, is_receiving = false, is_mux = false, is_used = false;
     Endpoint rtp, rtcp;
+    std::optional<media::SrtpKeys> srtp;
     uint32_t ptime_ms = 20;
     std::vector<media::Format> formats;
   };
@@ -77,7 +86,8 @@ class Negotiation {
     sdp::SessionDescription description;
     std::vector<sdp::LocalMedia> lines;
   };
-  std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, sdp::Direction direction,
+  enum class Use : uint8_t { answer, offer };
+  std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, Use use, sdp::Direction direction,
                                          const sdp::SessionDescription* far_side = nullptr);
   sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction) const;
   sdp::LocalMedia relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const;
@@ -87,6 +97,9 @@ class Negotiation {
   std::vector<Line> lines_;
   std::vector<sdp::Codec> codecs_{sdp::pcmu(), sdp::pcma()};
   std::vector<sdp::Codec> agreed_codecs_;
+  SrtpPolicy srtp_ = SrtpPolicy::off;
+  bool is_protected_ = false, is_profile_secure_ = false;
+  std::vector<sdp::Crypto> crypto_;
   std::unique_ptr<sdp::Speaker> speaker_;  // apart: most legs speak on one side only
   std::unique_ptr<Offered> offer_;         // while our offer is out
   std::string theirs_;

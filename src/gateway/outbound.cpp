@@ -223,6 +223,7 @@ Task<AttemptOutcome> Outbound::try_provider(Leg& leg, size_t provider, const Ord
   auto targets = co_await parts_.targets.find(provider);
   if (leg.is_over) co_return AttemptOutcome{.status = 487, .is_local = true};
   if (targets.empty()) co_return AttemptOutcome{.status = 503, .is_local = true, .reason = "no such host"};
+  if (!parts_.endpoints->secure(leg)) co_return AttemptOutcome{.status = 503, .is_local = true, .reason = "no keys"};
   auto request = request_for(leg, parts_.settings.providers[provider], order);
   request.targets = std::move(targets);
   const auto dialog = parts_.outside->invite(std::move(request));

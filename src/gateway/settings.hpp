@@ -34,6 +34,13 @@ struct DigestUser {
   std::string username, password;
 };
 
+/// SRTP with keys in the description (RFC 4568) on a provider's legs.
+enum class SrtpPolicy : uint8_t {
+  off,       ///< RTP only; RTP/SAVP is refused.
+  offered,   ///< RTP/SAVP is taken; offered beside RTP (RFC 8643).
+  required,  ///< RTP/SAVP and nothing else.
+};
+
 /// The agreement with a carrier or a phone system (a trunk); belongs to the gateway's region.
 struct Provider {
   std::string name;                     ///< Unique in the gateway.
@@ -51,6 +58,7 @@ struct Provider {
   uint32_t channels_max = 0;                    ///< Calls at once, both directions; 0: no limit.
   uint32_t cps_max = 0;                         ///< New calls a second, each direction; 0: no limit.
   std::vector<Cidr> media_networks;             ///< Its media may come from here besides the address in its SDP.
+  SrtpPolicy srtp = SrtpPolicy::off;            ///< Whether its media is protected; a leg once protected stays so.
   bool is_nat_learned = false;                  ///< Its endpoints sit behind NAT: learn their media address once.
   std::chrono::seconds options_ping{30};        ///< How often its health is asked for by OPTIONS; 0: never.
   bool can_direct = false;                      ///< Its media may flow past the gateway to another such provider.

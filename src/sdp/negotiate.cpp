@@ -65,9 +65,57 @@ bool reveals_address(const Attribute& attribute) {
   return std::find(names.begin(), names.end(), attribute.name) != names.end();
 }
 
-bool is_protocol_fit(std::string_view offered, std::string_view ours) {
-  if (offered == ours) return true;
-  return (offered == "RTP/AVPF" && ours == "RTP/AVP") || (offered == "RTP/SAVPF" && ours == "RTP/SAVP");
+/// Keys and what goes with them are between us and one side; those of the other side are nobody's business.
+bool is_keying(const Attribute& attribute) {
+  static constexpr auto names =
+      std::to_array<std::string_view>({"crypto", "fingerprint", "setup", "tls-id", "key-mgmt", "zrtp-hash"});
+  return std::find(names.begin(), names.end(), attribute.name) != names.end();
+}
+
+bool is_protocol_fit(std::string_view offered, const LocalMedia& line) {
+  if (offered == line.protocol) return true;
+  if (offered == "RTP/SAVP" || offered == "RTP/SAVPF") return !line.crypto.empty() || line.protocol == "RTP/SAVP";
+  return offered == "RTP/AVPF" && line.protocol == "RTP/AVP";
+}
+
+/// The first of the offer's keys that we can use, in its order of preference, and ours for the same suite.
+std::optional<std::pair<Crypto, AgreedCrypto>> choose_crypto(const LocalMedia& line, const Media& offered) {
+  for (const Attribute& attribute : offered.attributes) {
+    if (attribute.name != "crypto") continue;
+    const auto theirs = parse_crypto(attribute.value);
+    if (!theirs) continue;
+    const auto ours = std::ranges::find(line.crypto, theirs->suite, &Crypto::suite);
+    if (ours == line.crypto.end()) continue;
+    return std::pair(Crypto{theirs->tag, theirs->suite, ours->key},
+                     AgreedCrypto{theirs->suite, ours->key, theirs->key});
+  }
+  return std::nullopt;
+}
+
+/// True where the line cannot be without keys.
+bool needs_crypto(const LocalMedia& line, const Media& media) {
+  return line.is_crypto_required || (!line.crypto.empty() && media.is_secure());
+}
+
+/// The keys of an answer: exactly one of those we offered (RFC 4568 5.1.3); nothing where it chose plain RTP.
+Result<std::optional<AgreedCrypto>> answered_crypto(size_t index, const LocalMedia& line, const Media& answered) {
+  std::optional<AgreedCrypto> agreed;
+  for (const Attribute& attribute : answered.attributes) {
+    if (attribute.name != "crypto" || line.crypto.empty()) continue;
+    auto theirs = parse_crypto(attribute.value);
+    if (!theirs) return fail(Error::Kind::invalid, "answer: media line {}: {}", index + 1, theirs.error().text);
+    const auto ours = std::ranges::find(line.crypto, theirs->tag, &Crypto::tag);
+    if (agreed || ours == line.crypto.end() || ours->suite != theirs->suite)
+      return fail(Error::Kind::invalid, "answer: media line {}: a=crypto is none that was offered", index + 1);
+    agreed = AgreedCrypto{theirs->suite, ours->key, theirs->key};
+  }
+  if (!agreed && needs_crypto(line, answered))
+    return fail(Error::Kind::refused, "answer: media line {} has no a=crypto", index + 1);
+  return agreed;
+}
+
+void write_crypto(Media& media, const Crypto& crypto) {
+  media.attributes.push_back({"crypto", to_string(crypto), true});
 }
 
 void write_codecs(Media& media, const std::vector<Codec>& codecs) {
@@ -93,6 +141,7 @@ void write_place(Media& media, const LocalMedia& line) {
 Media make_relayed(const LocalMedia& line, const Media& far_side) {
   Media media = far_side;
   std::erase_if(media.attributes, reveals_address);
+  std::erase_if(media.attributes, is_keying);
   write_place(media, line);
   return media;
 }
@@ -206,10 +255,13 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
   if (line.relayed) return answer_relayed(offer, offered, line, *line.relayed);
   const std::vector<Codec> theirs = codecs_of(offered);
   std::vector<Codec> common = common_codecs(line.codecs, theirs, preference);
-  if (common.empty() || !is_protocol_fit(offered.protocol, line.protocol))
-    return {make_rejected(offered), rejected(offered)};
+  if (common.empty() || !is_protocol_fit(offered.protocol, line)) return {make_rejected(offered), rejected(offered)};
+
+  auto keys = choose_crypto(line, offered);
+  if (!keys && needs_crypto(line, offered)) return {make_rejected(offered), rejected(offered)};
 
   Agreed agreed = agree_place(offer, offered, line.direction);
+  if (keys) agreed.crypto = std::move(keys->second);
   agreed.codec = common.front();
   agreed.send_payload_type = agreed.receive_payload_type = agreed.codec.payload_type;
   agreed.is_rtcp_mux = line.is_rtcp_mux_possible && offered.has_rtcp_mux();
@@ -223,6 +275,7 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
   }
   agreed.alternatives = std::move(common);
   Media media = make_section(line, offered.protocol, chosen, agreed.direction, agreed.is_rtcp_mux);
+  if (keys) write_crypto(media, keys->first);
   return {std::move(media), std::move(agreed)};
 }
 
@@ -246,8 +299,11 @@ Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia&
                 offered.protocol);
   if (line.relayed) return agree_relayed(answer, answered, *line.relayed);
 
+  auto keys = answered_crypto(index, line, answered);
+  if (!keys) return pass(keys);
   const std::vector<Codec> theirs = answered_codecs(offered, answered);
   Agreed agreed = agree_place(answer, answered, line.direction);
+  agreed.crypto = std::move(*keys);
   agreed.alternatives = common_codecs(line.codecs, theirs, Preference::offerer);
   if (agreed.alternatives.empty())
     return fail(Error::Kind::invalid, "answer: media line {} has no codec that was offered", index + 1);
@@ -315,6 +371,8 @@ SessionDescription Speaker::offer(const std::vector<LocalMedia>& lines) {
     Media media = line.relayed
                       ? make_relayed(line, *line.relayed)
                       : make_section(line, line.protocol, line.codecs, line.direction, line.is_rtcp_mux_offered);
+    if (!line.relayed)
+      for (const Crypto& crypto : line.crypto) write_crypto(media, crypto);
     description.media.push_back(line.rtp.port == 0 ? make_rejected(media) : std::move(media));
   }
   return finish(std::move(description));

@@ -7,6 +7,7 @@
 
 #include "base/ip.hpp"
 #include "base/result.hpp"
+#include "sdp/crypto.hpp"
 #include "sdp/sdp.hpp"
 
 namespace nearend::sdp {
@@ -39,9 +40,18 @@ struct LocalMedia {
   bool is_rtcp_mux_offered = false;
   /// Written after the others: keys, ICE, labels.
   std::vector<Attribute> attributes;
+  /// SRTP by SDES (RFC 4568): our key for each suite that we do, best first, the tags from 1 on. With the protocol
+  /// RTP/AVP they are offered beside plain RTP (RFC 8643), with RTP/SAVP there is nothing else. Empty: plain RTP only.
+  std::vector<Crypto> crypto;
+  bool is_crypto_required = false;  ///< Without keys the line is refused, whatever its protocol.
   /// A line that is relayed, not ended here (video): formats and attributes come from this section, which is the far
   /// side's offer when we offer and its answer when we answer; addresses and ports are ours.
   std::optional<Media> relayed;
+};
+
+/// Keys of both directions, of one suite.
+struct AgreedCrypto {
+  std::string suite, send, receive;
 };
 
 /// What both sides agreed on for one media line, seen from us.
@@ -57,7 +67,8 @@ struct Agreed {
   Direction direction = Direction::inactive;        ///< Ours: sendonly means that we send.
   std::optional<Endpoint> remote_rtp, remote_rtcp;  ///< Nothing while held with 0.0.0.0 or unresolvable.
   bool is_rtcp_mux = false;
-  uint32_t ptime_ms = 20;  ///< What we should send.
+  std::optional<AgreedCrypto> crypto;  ///< Nothing: plain RTP.
+  uint32_t ptime_ms = 20;              ///< What we should send.
 };
 
 /// Whose order of codecs counts in an answer.
@@ -94,7 +105,7 @@ class Speaker {
 };
 
 /// What the peer's answer makes of our offer. Errors: other number or kind of lines, no common codec on an accepted
-/// line.
+/// line, keys that do not fit those offered, none where they are required.
 Result<std::vector<Agreed>> accept_answer(const SessionDescription& our_offer, const std::vector<LocalMedia>& lines,
                                           const SessionDescription& answer);
 

@@ -1,0 +1,153 @@
+#include <doctest/doctest.h>
+
+#include "sdp/crypto.hpp"
+#include "unit/gateway/region.hpp"
+
+namespace nearend::gateway::test {
+namespace {
+
+using namespace sip;
+
+constexpr std::string_view key = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
+
+Body keyed_sdp(std::string_view address, int port, std::string_view protocol, int tag,
+               std::string_view suite = "AES_CM_128_HMAC_SHA1_80") {
+  return {"application/sdp",
+          fmt::format("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} {2} 0 101\r\n"
+                      "a=rtpmap:101 telephone-event/8000\r\na=crypto:{3} {4} inline:{5}\r\n",
+                      address, port, protocol, tag, suite, key)};
+}
+
+Settings with_policies(SrtpPolicy caller, SrtpPolicy callee) {
+  Settings settings = two_providers();
+  settings.providers[0].srtp = caller;
+  for (size_t i = 1; i < settings.providers.size(); ++i) settings.providers[i].srtp = callee;
+  return settings;
+}
+
+/// A caller whose number is forwarded to a callee.
+struct Call {
+  Call(SrtpPolicy caller_policy, SrtpPolicy callee_policy)
+      : region(world, "192.0.2.10", with_policies(caller_policy, callee_policy)),
+        caller(world, "192.0.2.1:5060"),
+        callee(world, "192.0.2.2:5060"),
+        second(world, "192.0.2.3:5060") {}
+
+  void call(Body offer) {
+    InviteRequest request;
+    request.uri = "sip:+15550101@192.0.2.10";
+    request.from = "<sip:+15550177@carrier.example>";
+    request.targets = {{Protocol::udp, at("192.0.2.10:5060"), {}, 0}};
+    request.body = std::move(offer);
+    dialog = *caller.stack.invite(std::move(request));
+    world.run(100ms);
+  }
+  std::string offered() { return std::string(callee.last<event::Invited>().request.body()); }
+  void answer(Body body) {
+    (void)callee.stack.accept(callee.dialog_of<event::Invited>(), std::move(body));
+    world.run(100ms);
+  }
+  /// What the media node was last told of that far end.
+  const media::Remote& remote(std::string_view far_end) {
+    const auto found = std::find_if(region.media.remotes.rbegin(), region.media.remotes.rend(),
+                                    [&](const media::Remote& one) { return one.rtp.to_string() == far_end; });
+    REQUIRE(found != region.media.remotes.rend());
+    return *found;
+  }
+
+  World world;
+  Region region;
+  Agent caller, callee, second;
+  DialogId dialog = DialogId::none;
+};
+
+}  // namespace
+
+TEST_CASE("a caller with SRTP and a callee without meet; each side's keys stay on its side") {
+  Call call(SrtpPolicy::offered, SrtpPolicy::off);
+  call.call(keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 3));
+  REQUIRE(call.callee.count<event::Invited>() == 1);
+  CHECK(call.offered().find("RTP/AVP") != std::string::npos);
+  CHECK(call.offered().find("crypto") == std::string::npos);
+  call.answer(sdp_of("192.0.2.2", 5000, "0 101"));
+  REQUIRE(call.caller.count<event::Accepted>() == 1);
+  const std::string answer = call.caller.last<event::Accepted>().body.content;
+  CHECK(answer.find("RTP/SAVP 0") != std::string::npos);
+  CHECK(answer.find("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:") != std::string::npos);
+  CHECK(answer.find(key) == std::string::npos);
+  REQUIRE(call.remote("192.0.2.1:4000").srtp);
+  CHECK(answer.find(sdp::to_string({3,
+                                    "AES_CM_128_HMAC_SHA1_80",
+                                    {call.remote("192.0.2.1:4000").srtp->send.bytes().begin(),
+                                     call.remote("192.0.2.1:4000").srtp->send.bytes().end()}})) != std::string::npos);
+  CHECK_FALSE(call.remote("192.0.2.2:5000").srtp);
+}
+
+TEST_CASE("a callee that must have SRTP is offered nothing else, and an answer in clear ends the call") {
+  Call call(SrtpPolicy::off, SrtpPolicy::required);
+  call.call(sdp_of("192.0.2.1", 4000));
+  CHECK(call.offered().find("RTP/SAVP") != std::string::npos);
+  CHECK(call.offered().find("a=crypto:1 AEAD_AES_128_GCM inline:") != std::string::npos);
+  call.answer(keyed_sdp("192.0.2.2", 5000, "RTP/SAVP", 3));
+  CHECK(call.caller.count<event::Accepted>() == 1);
+  CHECK(call.remote("192.0.2.2:5000").srtp);
+  CHECK_FALSE(call.remote("192.0.2.1:4000").srtp);
+
+  for (const Body& bad : {sdp_of("192.0.2.2", 5000, "0 101"), keyed_sdp("192.0.2.2", 5000, "RTP/AVP", 3),
+                          keyed_sdp("192.0.2.2", 5000, "RTP/SAVP", 9)}) {
+    Call refused(SrtpPolicy::off, SrtpPolicy::required);
+    refused.call(sdp_of("192.0.2.1", 4000));
+    refused.answer(bad);
+    CHECK(refused.caller.count<event::Accepted>() == 0);
+    CHECK(refused.caller.last<event::Refused>().status == 488);
+    for (const auto& one : refused.region.media.remotes) CHECK(one.rtp.to_string() != "192.0.2.2:5000");
+  }
+}
+
+TEST_CASE("keys are offered beside RTP, and taken where the callee has them too") {
+  for (const bool has_keys : {true, false}) {
+    Call call(SrtpPolicy::off, SrtpPolicy::offered);
+    call.call(sdp_of("192.0.2.1", 4000));
+    CHECK(call.offered().find("RTP/AVP") != std::string::npos);
+    CHECK(call.offered().find("a=crypto:1 AEAD_AES_128_GCM inline:") != std::string::npos);
+    call.answer(has_keys ? keyed_sdp("192.0.2.2", 5000, "RTP/AVP", 3) : sdp_of("192.0.2.2", 5000, "0 101"));
+    CHECK(call.caller.count<event::Accepted>() == 1);
+    CHECK(call.remote("192.0.2.2:5000").srtp.has_value() == has_keys);
+  }
+}
+
+TEST_CASE("offers that do not fit the provider's policy are refused with 488") {
+  struct Case {
+    SrtpPolicy policy;
+    Body offer;
+  };
+  const Case cases[] = {{SrtpPolicy::off, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1)},
+                        {SrtpPolicy::required, sdp_of("192.0.2.1", 4000)},
+                        {SrtpPolicy::required, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1, "F8_128_HMAC_SHA1_80")},
+                        {SrtpPolicy::offered, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1, "F8_128_HMAC_SHA1_80")},
+                        {SrtpPolicy::offered, keyed_sdp("192.0.2.1", 4000, "UDP/TLS/RTP/SAVP", 1)}};
+  for (const Case& one : cases) {
+    Call call(one.policy, SrtpPolicy::off);
+    call.call(one.offer);
+    REQUIRE(call.caller.count<event::Refused>() == 1);
+    CHECK(call.caller.last<event::Refused>().status == 488);
+    CHECK(call.callee.count<event::Invited>() == 0);
+  }
+}
+
+TEST_CASE("a leg that is protected is not talked out of it by a re-INVITE, and the same keys stay") {
+  Call call(SrtpPolicy::offered, SrtpPolicy::off);
+  call.call(keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 3));
+  call.answer(sdp_of("192.0.2.2", 5000, "0 101"));
+  REQUIRE(call.caller.count<event::Accepted>() == 1);
+  const auto keys = call.remote("192.0.2.1:4000").srtp;
+  (void)call.caller.stack.reinvite(call.dialog, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 3));
+  call.world.run(200ms);
+  CHECK(call.remote("192.0.2.1:4000").srtp == keys);
+  (void)call.caller.stack.reinvite(call.dialog, sdp_of("192.0.2.1", 4000));
+  call.world.run(200ms);
+  CHECK(call.caller.last<event::Refused>().status == 488);
+  CHECK(call.remote("192.0.2.1:4000").srtp == keys);
+}
+
+}  // namespace nearend::gateway::test
