@@ -73,10 +73,11 @@ class RtcpWriter {
   void bye(uint32_t ssrc);
   /// Picture loss indication (RFC 4585 6.3.1).
   void picture_loss(uint32_t sender, uint32_t media);
+  /// A packet whose body the caller writes, `body_size` bytes in multiples of 4; null when it does not fit.
+  uint8_t* begin(RtcpType type, uint8_t count, size_t body_size);
   size_t size() const { return is_full_ ? 0 : size_; }
 
  private:
-  uint8_t* begin(RtcpType type, uint8_t count, size_t body_size);
   void write_blocks(uint8_t* at, std::span<const ReportBlock> blocks);
 
   std::span<uint8_t> out_;
