@@ -175,6 +175,13 @@ void check_directory(Report& report, std::string_view key, const std::string& pa
 
 void check_tiers(Report& report, const media::NodeSettings& node) {
   report.good("tier sockets", "always");
+  const auto steering = flow::Steering::open(media::steering_settings(node));
+  if (!node.may_use_range())
+    report.hint("tier range", "turned off by media.tiers", "");
+  else if (steering && flow::RangeWriter().is_open())
+    report.good("tier range", "one socket for the ports of a media thread");
+  else
+    report.hint("tier range", "not here", steering ? "raw sockets need CAP_NET_RAW" : steering.error().text);
   if (!node.may_use_kernel()) return report.hint("tier kernel", "turned off by media.tiers", "");
   const auto devices = flow::FlowTable::probe(media::flow_settings(node));
   if (devices)

@@ -6,9 +6,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 
+#include "flow/load_error.hpp"
 #include "relay_program.hpp"
 
 namespace nearend::flow {
@@ -18,19 +18,8 @@ constexpr uint32_t filter_priority = 1;
 // Younger than the headers of Debian 12: enum bpf_attach_type, BPF_TCX_INGRESS (Linux 6.6).
 constexpr uint32_t tcx_ingress = 46;
 
-std::unexpected<Error> explain(std::string_view step, int error) {
-  if (error == EPERM || error == EACCES)
-    return fail(Error::Kind::refused,
-                "{}: not allowed; the process needs CAP_BPF and CAP_NET_ADMIN (in a unit: AmbientCapabilities=, in a "
-                "container: --cap-add)",
-                step);
-  if (error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == ENOENT)
-    return fail(Error::Kind::unsupported,
-                "{}: {}; the kernel needs 5.12 or newer with CONFIG_BPF_SYSCALL, NET_CLS_ACT, NET_SCH_INGRESS and "
-                "NET_CLS_BPF",
-                step, std::strerror(error));
-  return fail(Error::Kind::internal, "{}: {}", step, std::strerror(error));
-}
+constexpr std::string_view needs =
+    "5.12 or newer with CONFIG_BPF_SYSCALL, NET_CLS_ACT, NET_SCH_INGRESS and NET_CLS_BPF";
 
 int say_nothing(libbpf_print_level, const char*, va_list) {
   return 0;
@@ -73,7 +62,7 @@ Result<void> FlowTable::Program::load(uint16_t port_first, uint32_t count) {
   libbpf_set_print(say_nothing);  // its words come back as errors
   port_first_ = port_first;
   object_ = bpf_object__open_mem(relay_program, sizeof(relay_program), nullptr);
-  if (!object_) return explain("reading the program", errno);
+  if (!object_) return explain("reading the program", errno, needs);
   bpf_map* map = bpf_object__find_map_by_name(object_, "slots");
   bpf_map* constants = bpf_object__find_map_by_name(object_, ".rodata");
   bpf_program* program = bpf_object__find_program_by_name(object_, "relay_rtp");
@@ -81,10 +70,10 @@ Result<void> FlowTable::Program::load(uint16_t port_first, uint32_t count) {
   const uint32_t values[] = {port_first, count};
   if (bpf_map__set_initial_value(constants, values, sizeof(values)) != 0 || bpf_map__set_max_entries(map, count) != 0)
     return fail(Error::Kind::internal, "the program's constants are not {} bytes", sizeof(values));
-  if (const int error = bpf_object__load(object_); error != 0) return explain("loading the program", -error);
+  if (const int error = bpf_object__load(object_); error != 0) return explain("loading the program", -error, needs);
   program_ = bpf_program__fd(program);
   void* memory = ::mmap(nullptr, bytes_of(count), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-  if (memory == MAP_FAILED) return explain("mapping the slots", errno);
+  if (memory == MAP_FAILED) return explain("mapping the slots", errno, needs);
   slots = {static_cast<flow_slot*>(memory), count};
   return {};
 }
@@ -107,7 +96,7 @@ Result<void> FlowTable::Program::attach_link(uint32_t device) {
   wanted.link_create.target_fd = device;
   wanted.link_create.attach_type = tcx_ingress;
   const auto link = ::syscall(SYS_bpf, BPF_LINK_CREATE, &wanted, sizeof(wanted));
-  if (link < 0) return explain("attaching the program", errno);
+  if (link < 0) return explain("attaching the program", errno, needs);
   links_.push_back(static_cast<int>(link));
   return {};
 }
@@ -115,12 +104,13 @@ Result<void> FlowTable::Program::attach_link(uint32_t device) {
 Result<void> FlowTable::Program::attach_filter(uint32_t device) {
   bpf_tc_hook hook = ingress_of(device);
   if (const int error = bpf_tc_hook_create(&hook); error != 0 && error != -EEXIST)
-    return explain("adding the clsact qdisc", -error);
+    return explain("adding the clsact qdisc", -error, needs);
   // The handle tells nodes of one host apart, and replaces what a node that was killed left behind.
   bpf_tc_opts options = filter_of(port_first_);
   options.prog_fd = program_;
   options.flags = BPF_TC_F_REPLACE;
-  if (const int error = bpf_tc_attach(&hook, &options); error != 0) return explain("attaching the filter", -error);
+  if (const int error = bpf_tc_attach(&hook, &options); error != 0)
+    return explain("attaching the filter", -error, needs);
   filters_.push_back(device);
   return {};
 }

@@ -69,6 +69,8 @@ class Engine {
   void expect(AnchorId id, const Path& path, io::Instant now);
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
+  /// All sockets of the leg.
+  std::vector<Socket> sockets_of(AnchorId id);
   /// Ports of the leg whose packets the kernel relays at this moment.
   size_t lent_count(AnchorId id);
 

@@ -25,6 +25,15 @@ Engine::Parcel Engine::take_out(std::span<const AnchorId> ids, io::Instant now) 
   return parcel;
 }
 
+std::vector<Socket> Engine::sockets_of(AnchorId id) {
+  std::vector<Socket> all;
+  const Anchor* anchor = find(id);
+  if (!anchor) return all;
+  for (const Stream& stream : anchor->streams)
+    for (Socket socket : stream.sockets()) all.push_back(socket);
+  return all;
+}
+
 void Engine::take_in(Parcel parcel) {
   for (auto& anchor : parcel.anchors) {
     const uint32_t slot = slot_of(anchor->id);

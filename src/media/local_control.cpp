@@ -80,7 +80,23 @@ std::unique_ptr<flow::FlowTable> open_flows(const NodeSettings& settings) {
   return nullptr;
 }
 
+std::unique_ptr<flow::Steering> open_steering(const NodeSettings& settings) {
+  if (!settings.may_use_range()) return nullptr;
+  auto steering = flow::Steering::open(steering_settings(settings));
+  if (steering) {
+    telemetry::info("media_ports_shared", {{"threads", settings.cores}});
+    return std::move(*steering);
+  }
+  const bool is_wanted = settings.tiers == "range";
+  (is_wanted ? telemetry::warn : telemetry::info)("media_ports_not_shared", {{"reason", steering.error().text}});
+  return nullptr;
+}
+
 }  // namespace
+
+flow::Steering::Settings steering_settings(const NodeSettings& node) {
+  return {.port_first = node.port_first, .port_last = node.port_last, .threads = node.cores};
+}
 
 flow::FlowTable::Settings flow_settings(const NodeSettings& node) {
   flow::FlowTable::Settings settings{.port_first = node.port_first, .port_last = node.port_last};
@@ -92,19 +108,21 @@ flow::FlowTable::Settings flow_settings(const NodeSettings& node) {
 LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& loader, WorkerPool& pool)
     : NodeControl(loop, within_descriptors(std::move(settings)), loader),
       flows_(open_flows(this->settings())),
+      steering_(open_steering(this->settings())),
       placement_(this->settings().cores),
       kept_(make_pool(this->settings())),
       trim_timer_(loop),
       wake_timer_(loop) {
   Engine::Start start{.now = loop.now(), .wall = loop.wall(), .seed = loop.random()};
+  const MediaThread::Tiers tiers{flows_.get(), steering_.get()};
   for (; start.index < this->settings().cores; ++start.index) {
-    threads_.push_back(std::make_unique<MediaThread>(start, pool, flows_.get(),
-                                                     [this, &loop, alive = is_alive_](MediaThread::Events events) {
-                                                       loop.post([this, alive, events = std::move(events)]() mutable {
-                                                         for (auto& [anchor, event] : events)
-                                                           if (*alive) on_event(anchor, std::move(event));
-                                                       });
-                                                     }));
+    threads_.push_back(
+        std::make_unique<MediaThread>(start, pool, tiers, [this, &loop, alive = is_alive_](MediaThread::Events events) {
+          loop.post([this, alive, events = std::move(events)]() mutable {
+            for (auto& [anchor, event] : events)
+              if (*alive) on_event(anchor, std::move(event));
+          });
+        }));
   }
 }
 

@@ -11,6 +11,7 @@ namespace nearend::media {
 
 /// Where a node's flows would be.
 flow::FlowTable::Settings flow_settings(const NodeSettings& node);
+flow::Steering::Settings steering_settings(const NodeSettings& node);
 
 /// A media node for real traffic, in the process of its caller: engines on threads of their own (NodeSettings::cores),
 /// sockets by epoll, files and speech on worker threads. The default of a gateway and of `nearend media`.
@@ -21,6 +22,8 @@ class LocalControl final : public NodeControl {
   ~LocalControl() override;
   /// Whether the kernel relays what comes in at this port at the moment. Any thread.
   bool is_in_kernel(uint16_t port) const { return flows_ && flows_->is_installed(port); }
+  /// Whether a media thread reads all its ports at one socket.
+  bool has_range() const { return steering_ != nullptr; }
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
@@ -43,6 +46,7 @@ class LocalControl final : public NodeControl {
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // shared with events under way
   bool is_wake_posted_ = false;
   std::unique_ptr<flow::FlowTable> flows_;
+  std::unique_ptr<flow::Steering> steering_;
   Placement placement_;
   SocketPool kept_;
   io::Timer trim_timer_, wake_timer_;

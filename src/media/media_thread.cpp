@@ -19,6 +19,7 @@ namespace nearend::media {
 namespace {
 
 constexpr int ready_max = 256;
+constexpr int drain_rounds = 64;           // of a shared socket before a hand-over
 constexpr uint64_t ticks_made_up_max = 5;  // after a stall; more would only queue at the far ends
 
 // Speech that waits for its turn behind signalling or another program is a gap that somebody hears. Round robin at a
@@ -31,7 +32,7 @@ void claim_real_time() {
 
 }  // namespace
 
-MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, flow::FlowTable* flows,
+MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, const Tiers& tiers,
                          std::function<void(Events)> on_events)
     : on_events_(std::move(on_events)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
@@ -44,8 +45,12 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, flow::Flo
                 queue->wake_up();
               }),
       engine_(start, *this, worker_) {
-  if (flows) engine_.set_kernel(&kernel_.emplace(*flows));
-  for (int descriptor : {queue_->wake, timer_}) {
+  if (tiers.flows) engine_.set_kernel(&kernel_.emplace(*tiers.flows));
+  std::vector<int> descriptors{queue_->wake, timer_};
+  if (tiers.steering)
+    for (int socket : range_.emplace(*tiers.steering, start.index).sockets())
+      if (socket >= 0) descriptors.push_back(socket);
+  for (int descriptor : descriptors) {
     epoll_event wanted{.events = EPOLLIN, .data = {.fd = descriptor}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &wanted);
   }
@@ -111,6 +116,7 @@ void MediaThread::add_socket(int socket, const Inlet& inlet) {
   Watched& watched = watched_[static_cast<size_t>(socket)];
   watched.inlet = inlet;
   if (std::exchange(watched.is_ours, true)) return;  // it rested here
+  if (range_ && !inlet.is_rtcp) range_->take(static_cast<Socket>(socket));
   epoll_event wanted{.events = EPOLLIN, .data = {.fd = socket}};
   ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &wanted);
 }
@@ -125,6 +131,7 @@ void MediaThread::close(const SocketPair& pair) {
   command([this, pair](Engine&, io::Instant) {
     flush();  // last reports of the anchor
     for (Socket socket : {pair.rtp, pair.rtcp}) {
+      if (range_) range_->release(socket);
       watched_[socket] = {};
       ::close(static_cast<int>(socket));
     }
@@ -142,6 +149,8 @@ void MediaThread::run() {
         run_commands();
       else if (descriptor == timer_)
         run_ticks();
+      else if (is_range(descriptor))
+        read_range(descriptor);
       else
         read_socket(descriptor);
       flush();
@@ -156,7 +165,7 @@ void MediaThread::deliver_events() {
 
 void MediaThread::flush() {
   static telemetry::Counter& unsent = telemetry::counter("nearend_media_unsent_total");
-  if (const uint64_t more = writer_.flush(); more > 0) unsent.add(more);
+  if (const uint64_t more = writer_.flush() + (range_ ? range_->flush() : 0); more > 0) unsent.add(more);
 }
 
 void MediaThread::run_commands() {
@@ -190,6 +199,12 @@ void MediaThread::hand_over(std::vector<AnchorId> anchors, MediaThread& to) {
 }
 
 void MediaThread::give(Transfer& transfer, std::span<const AnchorId> anchors) {
+  if (range_) {
+    // What has come in here is for us; what comes from now on waits in the ports' own sockets.
+    for (AnchorId id : anchors)
+      for (Socket socket : engine_.sockets_of(id)) range_->release(socket);
+    drain_range();
+  }
   flush();
   transfer.parcel = engine_.take_out(anchors, now());
   for (const auto& anchor : transfer.parcel.anchors) {
@@ -221,6 +236,23 @@ void MediaThread::run_ticks() {
   uint64_t passed = 0;
   if (::read(timer_, &passed, sizeof(passed)) != sizeof(passed)) return;
   for (uint64_t i = 0; i < std::min(passed, ticks_made_up_max); ++i) engine_.tick(now());
+}
+
+bool MediaThread::is_range(int descriptor) const {
+  return range_ && std::ranges::count(range_->sockets(), descriptor) > 0;
+}
+
+bool MediaThread::read_range(int shared) {
+  const io::Instant arrived = now();
+  return range_->read(shared, [&](Socket socket, const Endpoint& from, std::span<uint8_t> datagram) {
+    const Watched& watched = watched_[socket];
+    if (watched.is_ours) engine_.input(watched.inlet, from, datagram, arrived);
+  });
+}
+
+void MediaThread::drain_range() {
+  for (int socket : range_->sockets())
+    for (int round = 0; round < drain_rounds && socket >= 0 && read_range(socket); ++round) flush();
 }
 
 void MediaThread::read_socket(int socket) {

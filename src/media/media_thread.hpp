@@ -11,6 +11,7 @@
 #include "media/datagrams.hpp"
 #include "media/engine.hpp"
 #include "media/kernel_flows.hpp"
+#include "media/range_io.hpp"
 #include "media/socket_pool.hpp"
 #include "media/worker_pool.hpp"
 
@@ -23,9 +24,13 @@ class MediaThread final : private EngineOutput {
   using Command = std::move_only_function<void(Engine&, io::Instant)>;
   using Events = std::vector<std::pair<AnchorId, Event>>;
 
-  /// `on_events` is called on the media thread. `flows`, where there are any, outlive this.
-  MediaThread(const Engine::Start& start, WorkerPool& pool, flow::FlowTable* flows,
-              std::function<void(Events)> on_events);
+  /// What the kernel may do for the thread; null: nothing of it. Both outlive the thread.
+  struct Tiers {
+    flow::FlowTable* flows = nullptr;
+    flow::Steering* steering = nullptr;
+  };
+  /// `on_events` is called on the media thread.
+  MediaThread(const Engine::Start& start, WorkerPool& pool, const Tiers& tiers, std::function<void(Events)> on_events);
   ~MediaThread();
 
   /// Any thread; in order per caller. Taken up at the next `wake` at the latest.
@@ -78,11 +83,14 @@ class MediaThread final : private EngineOutput {
   void take(Transfer& transfer);
   void add_socket(int socket, const Inlet& inlet);
   void read_socket(int socket);
+  bool is_range(int descriptor) const;
+  bool read_range(int socket);
+  void drain_range();
   void run_ticks();
   void arm_tick();
   void flush();
   void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override {
-    writer_.add(static_cast<int>(socket), to, datagram);
+    if (!range_ || !range_->send(socket, to, datagram)) writer_.add(static_cast<int>(socket), to, datagram);
   }
   void tell(AnchorId anchor, Event event) override { events_.emplace_back(anchor, std::move(event)); }
   static io::Instant now() { return std::chrono::steady_clock::now(); }
@@ -98,6 +106,7 @@ class MediaThread final : private EngineOutput {
   Events events_;
   PooledWorker worker_;
   std::optional<KernelFlows> kernel_;
+  std::optional<RangeIo> range_;
   Engine engine_;
   std::thread thread_;
 };

@@ -15,8 +15,8 @@ Result<void> NodeSettings::checked() const {
   if (anchors_max == 0) return fail(invalid, "anchors_max is 0; at least 1 is needed");
   if (cores == 0 || cores > 64) return fail(invalid, "cores {} is not within 1 to 64", cores);
   if (workers == 0 || workers > 64) return fail(invalid, "workers {} is not within 1 to 64", workers);
-  if (tiers != "auto" && tiers != "kernel" && tiers != "sockets")
-    return fail(invalid, "tiers \"{}\" is none of auto, kernel, sockets", tiers);
+  if (tiers != "auto" && tiers != "kernel" && tiers != "range" && tiers != "sockets")
+    return fail(invalid, "tiers \"{}\" is none of auto, kernel, range, sockets", tiers);
   if (bind_outer.is_unspecified() && !advertised_outer)
     return fail(invalid, "advertised_outer is needed when bind_outer is {}", bind_outer.to_string());
   if (bind_inner.is_unspecified() && !advertised_inner)

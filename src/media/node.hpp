@@ -27,8 +27,10 @@ struct NodeSettings {
   uint32_t anchors_max = 2000;  ///< Legs at a time; above it allocate answers unavailable.
   uint32_t cores = 1;           ///< Media threads; the legs of a call are on one of them.
   uint32_t workers = 2;         ///< Threads for speech, decoding and files.
-  std::string tiers = "auto";   ///< What relays: "auto", the kernel where it may; "sockets", the process alone; "kernel".
+  std::string tiers = "auto";   ///< What relays, see may_use_*(): "auto", "kernel", "range" or "sockets".
 
+  /// Plain speech in the kernel; all ports of a media thread at one socket. Where rights and the system allow.
+  bool may_use_range() const { return tiers == "auto" || tiers == "range"; }
   bool may_use_kernel() const { return tiers == "auto" || tiers == "kernel"; }
   /// The first setting that cannot work, by name.
   Result<void> checked() const;

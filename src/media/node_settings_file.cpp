@@ -19,7 +19,9 @@ void describe(config::Section& section, NodeSettings& node) {
   section.key("anchors_max", node.anchors_max, "Legs at a time; above it allocation is refused.");
   section.key("cores", node.cores, "Media threads; the legs of a call are on one of them.");
   section.key("workers", node.workers, "Threads for speech, decoding and files.");
-  section.key("tiers", node.tiers, "Who relays plain speech: auto (the kernel where rights allow), kernel, sockets.");
+  section.key(
+      "tiers", node.tiers,
+      "What relays: auto (all below where rights allow), kernel (plain speech), range (a socket a thread), sockets.");
 }
 
 }  // namespace nearend::media

@@ -119,7 +119,8 @@ class Nearend(Relay):
             ports.append(int(made["streams"][0]["outer"].rsplit(":", 1)[1]))
             self.send("PUT", f"/v1/media/anchors/{made['id']}/remotes/outer", {
                 "stream": 0, "rtp": f"{HOST}:{phone}", "rtcp": f"{HOST}:{phone + 1}",
-                "formats": [{"payload_type": 0, "name": "PCMU", "clock_rate": 8000}]})
+                "formats": [{"payload_type": 0, "name": "PCMU", "clock_rate": 8000},
+                            {"payload_type": 101, "name": "telephone-event", "clock_rate": 8000}]})
         self.send("PUT", f"/v1/media/anchors/{anchors[0]}/path", {"kind": "bridge", "peer": anchors[1]})
         return ports
 
@@ -161,8 +162,8 @@ class Rtpengine(Relay):
                 return answer
 
     def offer(self, command, number, phone, **more):
-        sdp = (f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio {phone} RTP/AVP 0\r\n"
-               "a=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n")
+        sdp = (f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio {phone} RTP/AVP 0 101\r\n"
+               "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n")
         answer = self.ask({"command": command, "call-id": f"call{number}", "from-tag": "a", "sdp": sdp, "ICE": "remove",
                            "replace": ["origin"], **more})
         port = re.search(rb"m=audio (\d+) ", answer)
@@ -202,7 +203,7 @@ def run_one(name, program, load, calls, warmup, seconds):
         set_up = time.monotonic() - began
         targets.close()
         out = subprocess.run(["taskset", "-c", str(LOAD_CORE), load, targets.name, str(warmup), str(seconds),
-                              str(RELAY_CORE)], capture_output=True, text=True)
+                              str(RELAY_CORE), str(relay.process.pid if relay.process else 0)], capture_output=True, text=True)
         if out.returncode != 0:
             raise Failed(f"rtp_load: {out.stderr.strip()[:200]}")
         row = {"relay": name, "calls": calls, **json.loads(out.stdout)}
@@ -255,6 +256,8 @@ def enter_namespace():
     if os.environ.get("NEAREND_BENCH_NETWORK"):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         subprocess.run(["mount", "-t", "sysfs", "sysfs", "/sys"], check=True)
+        if os.environ.get("NEAREND_BENCH_STEERING") == "off":
+            return
         with open("/sys/class/net/lo/queues/rx-0/rps_cpus", "w") as steering:
             steering.write(f"{1 << RELAY_CORE:x}")
         return
@@ -280,7 +283,7 @@ def main():
         if options.json:
             print(json.dumps(row), flush=True)
             return
-        print(f"{row['relay']:10} {row['calls']:5} calls  cpu {row['cpu']:6.2f} %  p50 {row['p50_us']:7.1f} us  p99 "
+        print(f"{row['relay']:10} {row['calls']:5} calls  cpu {row['cpu']:6.2f} %  core {row['core']:6.2f} %  p50 {row['p50_us']:7.1f} us  p99 "
               f"{row['p99_us']:8.1f} us  lost {row['lost']} of {row['sent']}  (lag {row['lag_max_us']:.0f} us, steal "
               f"{row['steal']:.1f} %, {row.get('kib_per_call', 0)} KiB a call)", flush=True)
 

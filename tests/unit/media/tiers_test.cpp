@@ -177,6 +177,7 @@ struct Talk {
     } else {
       run_for(300ms);
       REQUIRE_FALSE(is_in_kernel(a));
+      REQUIRE(node.node->local().has_range() == (tier == "range"));
     }
   }
   StreamStats stats(size_t leg) {
@@ -192,7 +193,7 @@ void over_tiers(Case run, const std::vector<const char*>& addresses = {"127.0.0.
   flow::test::PrivateNetwork network;
   if (!network) MESSAGE("SKIP: network namespaces are not allowed here; only sockets are tried (root)");
   const std::string directory = scratch("tiers");
-  for (const char* tier : {"sockets", "kernel"}) {
+  for (const char* tier : {"sockets", "range", "kernel"}) {
     if (!network && std::string_view(tier) != "sockets") continue;
     for (const char* address : addresses) {
       CAPTURE(std::string(tier));
