@@ -2,7 +2,7 @@
 // the 20 ms, with the time of sending in the payload. It spins on a core of its own, so that what it measures is the
 // relay's delay and not its own waking up, and reads the relay's core from the kernel's accounting meanwhile.
 //
-//   rtp_load TARGETS WARMUP_S SECONDS RELAY_CORE RELAY_PID
+//   rtp_load TARGETS WARMUP_S SECONDS RELAY_CORE
 //   TARGETS: a line a leg, "local-port address port"; legs 2n and 2n+1 hear each other. Prints one JSON object.
 #include <arpa/inet.h>
 #include <sys/epoll.h>
@@ -32,7 +32,7 @@ struct Leg {
 };
 
 struct CoreTime {
-  double busy = 0, softirq = 0, steal = 0, process = 0;  // seconds
+  double busy = 0, softirq = 0, steal = 0;  // seconds
 };
 
 uint64_t now() {
@@ -41,30 +41,15 @@ uint64_t now() {
   return static_cast<uint64_t>(time.tv_sec) * second + static_cast<uint64_t>(time.tv_nsec);
 }
 
-/// Time that a process has had, user and system.
-double read_process(int pid) {
-  char path[64];
-  std::snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-  std::FILE* file = pid > 0 ? std::fopen(path, "r") : nullptr;
-  if (!file) return 0;
-  std::array<char, 1024> line{};
-  const size_t size = std::fread(line.data(), 1, line.size() - 1, file);
-  std::fclose(file);
-  unsigned long user = 0, system = 0;
-  const char* rest = size > 0 ? std::strrchr(line.data(), ')') : nullptr;
-  if (rest) std::sscanf(rest + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system);
-  return static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
-}
-
 /// A core's busy time by its idle time, which is exact: stamped when it enters and leaves idling, interrupts taken out.
 /// The relay's own part, its process and the core's softirqs, is sampled by the clock tick; it leaves other programs
 /// out.
-CoreTime read_core(int core, int pid, uint64_t at) {
+CoreTime read_core(int core, uint64_t at) {
   std::FILE* file = std::fopen("/proc/stat", "r");
   std::array<char, 512> line;
   char name[16];
   std::snprintf(name, sizeof(name), "cpu%d ", core);
-  CoreTime time{.process = read_process(pid)};
+  CoreTime time;
   while (file && std::fgets(line.data(), line.size(), file)) {
     if (std::strncmp(line.data(), name, std::strlen(name)) != 0) continue;
     unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softirq = 0, steal = 0;
@@ -82,7 +67,7 @@ CoreTime read_core(int core, int pid, uint64_t at) {
 class Load {
  public:
   bool open(const char* path);
-  void run(double warmup, double seconds, int core, int pid);
+  void run(double warmup, double seconds, int core);
 
  private:
   void send_due(uint64_t at);
@@ -168,7 +153,7 @@ void Load::hear(Leg& leg) {
     delays_.push_back(static_cast<uint32_t>(std::min<uint64_t>(at - stamp, UINT32_MAX)));
 }
 
-void Load::run(double warmup, double seconds, int core, int pid) {
+void Load::run(double warmup, double seconds, int core) {
   delays_.reserve(static_cast<size_t>(static_cast<double>(legs_.size()) * 51 * (seconds + 1)));
   std::fill_n(delays_.data(), delays_.capacity(), 0);  // no page faults later
   begin_ = now();
@@ -181,11 +166,11 @@ void Load::run(double warmup, double seconds, int core, int pid) {
     if (!is_counting_ && at >= counting) {
       is_counting_ = true;
       for (Leg& leg : legs_) leg.counted_from = leg.sent;
-      before = read_core(core, pid, now());
+      before = read_core(core, now());
     }
     if (!is_over_ && at >= end) {
       is_over_ = true;
-      after = read_core(core, pid, now());
+      after = read_core(core, now());
     }
     if (at >= end + linger) break;
     send_due(at);
@@ -220,23 +205,22 @@ void Load::print(double seconds, const CoreTime& before, const CoreTime& after) 
       "\"silent_streams\": "
       "%llu, \"strange\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, \"cpu\": "
       "%.2f, "
-      "\"core\": %.2f, \"softirq\": %.2f, \"steal\": %.2f, \"lag_max_us\": %.1f}\n",
+      "\"softirq\": %.2f, \"steal\": %.2f, \"lag_max_us\": %.1f}\n",
       legs_.size(), static_cast<unsigned long long>(sent), static_cast<unsigned long long>(heard),
       static_cast<long long>(sent - heard), static_cast<unsigned long long>(worst),
       static_cast<unsigned long long>(silent), static_cast<unsigned long long>(strange_), at(0.5), at(0.99), at(0.999),
-      at(1), (after.process - before.process + after.softirq - before.softirq) / seconds * 100,
-      (after.busy - before.busy) / seconds * 100, (after.softirq - before.softirq) / seconds * 100,
+      at(1), (after.busy - before.busy) / seconds * 100, (after.softirq - before.softirq) / seconds * 100,
       (after.steal - before.steal) / seconds * 100, static_cast<double>(lag_) / 1e3);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 6) {
-    std::fprintf(stderr, "usage: rtp_load TARGETS WARMUP_S SECONDS RELAY_CORE RELAY_PID\n");
+  if (count != 5) {
+    std::fprintf(stderr, "usage: rtp_load TARGETS WARMUP_S SECONDS RELAY_CORE\n");
     return 2;
   }
   Load load;
   if (!load.open(words[1])) return 1;
-  load.run(std::atof(words[2]), std::atof(words[3]), std::atoi(words[4]), std::atoi(words[5]));
+  load.run(std::atof(words[2]), std::atof(words[3]), std::atoi(words[4]));
 }
