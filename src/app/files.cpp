@@ -88,7 +88,7 @@ void describe(config::Section& section, GatewayFile& file) {
   section.table("gateway", file.gateway, "The gateway.");
   section.table("media", file.media, "The media node in the gateway's process.");
   section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:7400\".");
-  section.key("http_listen", file.http_listen, "Health, metrics and /v1/state; left out: none.");
+  section.key("http_listen", file.http_listen, "Health, metrics, /v1/state and /v1/legs; left out: none.");
 }
 
 void describe(config::Section& section, RouterFile& file) {

@@ -9,6 +9,8 @@
 namespace nearend::app {
 namespace {
 
+constexpr std::string_view legs_path = "/v1/legs", legs_path_slash = "/v1/legs/";
+
 class GatewayRole final : public RoleBase {
  public:
   explicit GatewayRole(Loaded<GatewayFile> loaded)
@@ -78,7 +80,21 @@ class GatewayRole final : public RoleBase {
     if (request.path == "/v1/state")
       co_return http::Response{
           .status = 200, .headers = {{"Content-Type", "application/json"}}, .body = gateway_->state_json()};
-    co_return http::Response{.status = 404, .body = "/healthz, /metrics or /v1/state\n"};
+    if (request.path == legs_path || request.path.starts_with(legs_path_slash)) {
+      auto report = co_await legs(request.path.substr(std::min(request.path.size(), legs_path_slash.size())));
+      co_return report;
+    }
+    co_return http::Response{.status = 404, .body = "/healthz, /metrics, /v1/state, /v1/legs or /v1/legs/ID\n"};
+  }
+
+  Task<http::Response> legs(std::string id) {
+    auto report = co_await gateway_->legs_json(std::move(id));
+    http::Response response{.status = 200, .headers = {{"Content-Type", "application/json"}}};
+    if (report)
+      response.body = std::move(*report);
+    else
+      response = {.status = 404, .body = report.error().text + "\n"};
+    co_return response;
   }
 
   GatewayFile file_;

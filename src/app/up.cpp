@@ -187,7 +187,7 @@ void print_greeting(const Ports& ports, const std::string& directory) {
       "A second phone that listens on 127.0.0.1:{1} is reached by menu point 3, or directly as "
       "sip:friend@127.0.0.1:{0}.\n"
       "  policy   http://127.0.0.1:{2}/v1/state\n"
-      "  gateway  http://127.0.0.1:{3}/v1/state  and /metrics\n"
+      "  gateway  http://127.0.0.1:{3}/v1/state  /v1/legs (who talks, and how it sounds)  /metrics\n"
       "  API      http://127.0.0.1:{4}/2010-04-01/Accounts/{5}/Calls.json  (user: the account, password: secret)\n"
       "  data     {6}\n"
       "Ctrl-C ends it.\n",

@@ -9,6 +9,7 @@
 #include "gateway/endpoints.hpp"
 #include "gateway/forwarding.hpp"
 #include "gateway/inbound.hpp"
+#include "gateway/leg_report.hpp"
 #include "gateway/link_end.hpp"
 #include "gateway/link_events.hpp"
 #include "gateway/local_verbs.hpp"
@@ -238,6 +239,16 @@ size_t Gateway::legs() const {
 
 void Gateway::set_recording_handler(RecordingHandler handler) {
   core_->parts_.on_recording = std::move(handler);
+}
+
+Task<Result<std::string>> Gateway::legs_json(std::string id) const {
+  LegReport report(core_->parts_);
+  if (id.empty()) {
+    auto all = co_await report.all();
+    co_return all;
+  }
+  auto some = co_await report.of(std::move(id));
+  co_return some;
 }
 
 std::string Gateway::state_json() const {

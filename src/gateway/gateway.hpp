@@ -42,6 +42,8 @@ class Gateway {
   size_t legs() const;
   /// JSON for `/v1/state`: legs, calls, providers with their health, counters.
   std::string state_json() const;
+  /// JSON for `/v1/legs` and, with a leg's or a call's id, `/v1/legs/ID`: docs/gateway-api.md. Errors: not_found.
+  Task<Result<std::string>> legs_json(std::string id) const;
 
  private:
   class Core;

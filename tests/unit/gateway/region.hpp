@@ -83,9 +83,10 @@ class FakeMedia final : public media::Control {
   void watch_silence(media::AnchorId anchor, media::milliseconds after) override {
     note("{} watch {}", number(anchor), after.count());
   }
+  std::vector<media::StreamStats> figures;  ///< Of every anchor.
   Task<Result<std::vector<media::StreamStats>>> stats(media::AnchorId) override {
     co_await io::sleep_for(loop_, 10us);
-    co_return std::vector<media::StreamStats>{};
+    co_return figures;
   }
   void renew(media::AnchorId, std::chrono::seconds) override {}
   void release(media::AnchorId anchor) override {

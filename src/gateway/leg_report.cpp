@@ -1,0 +1,94 @@
+#include "gateway/leg_report.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "media/control_json.hpp"
+#include "media/quality.hpp"
+
+namespace nearend::gateway {
+
+namespace {
+
+std::string_view path_of(const Leg& leg) {
+  if (!leg.media.is_allocated()) return "none";
+  if (leg.joint.state == Joint::State::open) return leg.joint.peer_gateway.empty() ? "local" : "gateway";
+  return leg.media.path() == media::Path::Kind::idle ? "idle" : "router";
+}
+
+json::object facts_of(const Leg& leg, const Settings& settings, std::chrono::milliseconds talked) {
+  json::object facts{{"leg", leg.id},
+                     {"call", leg.call},
+                     {"account", leg.account},
+                     {"direction", leg.is_inbound ? "inbound" : "outbound"},
+                     {"from", leg.from},
+                     {"to", leg.to},
+                     {"path", path_of(leg)},
+                     {"answered", leg.bill.is_answered},
+                     {"talked_ms", talked.count()}};
+  if (leg.provider != Leg::no_provider) facts["provider"] = settings.providers[leg.provider].name;
+  if (leg.joint.state == Joint::State::open) facts["peer"] = leg.joint.peer;
+  if (!leg.joint.peer_gateway.empty()) facts["peer_gateway"] = leg.joint.peer_gateway;
+  return facts;
+}
+
+double rounded(double value) {
+  return std::round(value * 100) / 100;
+}
+
+json::array streams_of(const std::vector<media::StreamStats>& stats) {
+  json::object figures = std::move(media::to_value(stats).as_object());
+  json::array streams = std::move(figures["streams"].as_array());
+  for (size_t i = 0; i < stats.size(); ++i) {
+    const auto quality = media::quality_of(stats[i]);
+    if (!quality) continue;
+    streams[i].as_object()["quality"] = json::object{{"loss_percent", rounded(quality->loss_percent)},
+                                                     {"delay_ms", rounded(quality->delay_ms)},
+                                                     {"rating", rounded(quality->rating)},
+                                                     {"score", rounded(quality->score)}};
+  }
+  return streams;
+}
+
+}  // namespace
+
+Task<std::string> LegReport::all() {
+  std::vector<std::string> ids;
+  for (const Leg* leg : parts_.legs.all()) ids.push_back(leg->id);
+  std::ranges::sort(ids);
+  const size_t more = ids.size() - std::min(ids.size(), legs_max);
+  ids.resize(ids.size() - more);
+  auto text = co_await report(std::move(ids), more);
+  co_return text;
+}
+
+Task<Result<std::string>> LegReport::of(std::string id) {
+  std::vector<std::string> ids;
+  for (const Leg* leg : parts_.legs.all())
+    if (leg->id == id || leg->call == id) ids.push_back(leg->id);
+  std::ranges::sort(ids);
+  if (ids.empty())
+    co_return fail(Error::Kind::not_found, "no leg or call '{}' is up here; /v1/legs lists those that are", id);
+  auto text = co_await report(std::move(ids), 0);
+  co_return text;
+}
+
+/// A leg may end while its figures are fetched: then it is left out.
+Task<std::string> LegReport::report(std::vector<std::string> ids, size_t more) {
+  json::array legs;
+  for (const std::string& id : ids) {
+    const Leg* leg = parts_.legs.by_id(id);
+    if (leg == nullptr || leg->is_over) continue;
+    json::object facts = facts_of(*leg, parts_.settings, parts_.ledger.talked(*leg));
+    if (leg->media.is_allocated()) {
+      const auto stats = co_await parts_.media.stats(leg->media.anchor());
+      if (stats) facts["streams"] = streams_of(*stats);
+    }
+    legs.push_back(std::move(facts));
+  }
+  co_return to_json(json::object{{"legs", std::move(legs)}, {"more", more}});
+}
+
+}  // namespace nearend::gateway

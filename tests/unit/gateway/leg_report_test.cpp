@@ -1,0 +1,91 @@
+#include <doctest/doctest.h>
+
+#include "base/json.hpp"
+#include "io/async.hpp"
+#include "unit/gateway/region.hpp"
+
+using namespace nearend;
+using namespace nearend::gateway;
+using namespace nearend::gateway::test;
+using namespace nearend::sip;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A forwarded call between two phones.
+struct Talk {
+  Talk() {
+    callee.on_event = [this](DialogId dialog, DialogEvent& event) {
+      if (std::holds_alternative<event::Invited>(event)) (void)callee.stack.accept(dialog, sdp_of("192.0.2.2", 5000));
+    };
+    InviteRequest request;
+    request.uri = "sip:+15550101@192.0.2.10";
+    request.from = "<sip:+15550177@carrier.example>";
+    request.targets = {{Protocol::udp, at("192.0.2.10:5060"), {}, 0}};
+    request.body = sdp_of("192.0.2.1", 4000);
+    REQUIRE(caller.stack.invite(std::move(request)));
+    world.run(2s);
+  }
+  Result<json::value> ask(std::string id) {
+    std::optional<Result<std::string>> answer;
+    io::Scope scope(region.host.loop());
+    scope.spawn(fetch(*region.gateway, std::move(id), answer));
+    world.run(100ms);
+    REQUIRE(answer);
+    if (!*answer) return pass(*answer);
+    return parse_json(**answer);
+  }
+  static Task<void> fetch(Gateway& gateway, std::string id, std::optional<Result<std::string>>& answer) {
+    auto text = co_await gateway.legs_json(std::move(id));
+    answer = std::move(text);
+  }
+
+  World world;
+  Region region{world, "192.0.2.10", two_providers()};
+  Agent caller{world, "192.0.2.1:5060"}, callee{world, "192.0.2.2:5060"};
+};
+
+std::string text_of(const json::object& object, std::string_view key) {
+  return json_string_or(object, key, "");
+}
+
+}  // namespace
+
+TEST_CASE("the report tells of each leg who it is, where its media runs and how it sounds") {
+  Talk talk;
+  talk.region.media.figures = {{.packets_in = 970, .lost = 30, .jitter_ms = 4, .rtt_ms = 40}};
+  const auto report = talk.ask("");
+  REQUIRE(report);
+  const json::array& legs = report->as_object().at("legs").as_array();
+  REQUIRE(legs.size() == 2);
+  const bool is_caller_first = text_of(legs[0].as_object(), "direction") == "inbound";
+  const json::object& caller = legs[is_caller_first ? 0 : 1].as_object();
+  const json::object& callee = legs[is_caller_first ? 1 : 0].as_object();
+  CHECK(text_of(caller, "from") == "+15550177");
+  CHECK(text_of(caller, "path") == "local");
+  CHECK(text_of(caller, "peer") == text_of(callee, "leg"));
+  CHECK(text_of(callee, "direction") == "outbound");
+  CHECK(callee.at("answered").as_bool());
+  CHECK(json_integer_or(callee, "talked_ms", 0) > 1500);
+  const json::object& stream = caller.at("streams").as_array().at(0).as_object();
+  CHECK(json_integer_or(stream, "lost", 0) == 30);
+  const json::object& quality = stream.at("quality").as_object();
+  CHECK(quality.at("loss_percent").as_double() == doctest::Approx(3));
+  CHECK(quality.at("score").as_double() == doctest::Approx(4.1).epsilon(0.02));
+}
+
+TEST_CASE("a call's SID gives its legs, a leg's id that one, anything else an error that says what to do") {
+  Talk talk;
+  const auto all = talk.ask("");
+  REQUIRE(all);
+  const json::object& first = all->as_object().at("legs").as_array().at(0).as_object();
+  const auto by_call = talk.ask(text_of(first, "call"));
+  REQUIRE(by_call);
+  CHECK(by_call->as_object().at("legs").as_array().size() == 2);
+  const auto by_leg = talk.ask(text_of(first, "leg"));
+  REQUIRE(by_leg);
+  CHECK(by_leg->as_object().at("legs").as_array().size() == 1);
+  const auto none = talk.ask("LG0");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().text.find("/v1/legs") != std::string::npos);
+}
