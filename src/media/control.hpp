@@ -58,6 +58,7 @@ struct AnchorInfo {
     Endpoint inner;                        ///< The same towards gateways and routers; port 0 without an inner side.
   };
   std::vector<StreamPorts> streams;
+  std::string fingerprint;                 ///< Of the node's certificate, for a=fingerprint; empty: the node does no DTLS.
 };
 
 /// Which packets a side accepts (reliability.md, decision 4). Anything else is dropped and counted.
@@ -77,6 +78,13 @@ struct SrtpKeys {
   bool operator==(const SrtpKeys&) const = default;
 };
 
+/// Keys of SRTP that are agreed on the media path itself (DTLS-SRTP, RFC 5763). RTCP is exchanged only on the same port.
+struct DtlsPeer {
+  std::string fingerprint;                 ///< The far end's a=fingerprint: "sha-256 AB:CD:…".
+  bool is_client = false;                  ///< We begin: our a=setup is active.
+  bool operator==(const DtlsPeer&) const = default;
+};
+
 /// The far end of one side of one stream: where we send and what we accept.
 struct Remote {
   size_t stream = 0;                       ///< Index into AnchorInfo::streams.
@@ -89,6 +97,7 @@ struct Remote {
   milliseconds ptime{20};
   SourceRule source;
   std::optional<SrtpKeys> srtp;            ///< With keys nothing leaves and nothing is taken that is not protected by them.
+  std::optional<DtlsPeer> dtls;            ///< Instead of keys: nothing leaves and nothing is taken before they are agreed.
 };
 
 /// What feeds the endpoint behind an anchor's outer side, and where its own media goes.

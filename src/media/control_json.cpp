@@ -166,7 +166,9 @@ json::value to_value(const AnchorInfo& info) {
   for (const auto& ports : info.streams)
     streams.push_back(json::object{
         {"kind", kinds.of(ports.kind)}, {"outer", ports.outer.to_string()}, {"inner", ports.inner.to_string()}});
-  return json::object{{"id", id_text(static_cast<uint64_t>(info.id))}, {"streams", std::move(streams)}};
+  return json::object{{"id", id_text(static_cast<uint64_t>(info.id))},
+                      {"streams", std::move(streams)},
+                      {"fingerprint", info.fingerprint}};
 }
 
 Result<AnchorInfo> read_anchor_info(const json::value& value) {
@@ -175,6 +177,7 @@ Result<AnchorInfo> read_anchor_info(const json::value& value) {
   auto id = id_of(**object, "id");
   if (!id) return pass(id);
   AnchorInfo info{.id = static_cast<AnchorId>(*id)};
+  info.fingerprint = json_string_or(**object, "fingerprint", "");
   auto streams = list_of(**object, "streams");
   if (!streams) return pass(streams);
   for (const json::value& one : **streams) {
@@ -219,6 +222,8 @@ json::value to_value(const Remote& remote) {
     object["srtp"] = json::object{{"suite", srtp::shape_of(remote.srtp->send.suite()).name},
                                   {"send", key_text(remote.srtp->send)},
                                   {"receive", key_text(remote.srtp->receive)}};
+  if (remote.dtls)
+    object["dtls"] = json::object{{"fingerprint", remote.dtls->fingerprint}, {"is_client", remote.dtls->is_client}};
   return object;
 }
 
@@ -317,6 +322,13 @@ Result<Remote> read_remote(const json::value& value) {
     auto keys = read_srtp(*member);
     if (!keys) return pass(keys);
     remote.srtp = std::move(*keys);
+  }
+  if (const json::value* member = (*object)->if_contains("dtls"); member && !member->is_null()) {
+    auto dtls = as_object(*member, "'dtls'");
+    if (!dtls) return pass(dtls);
+    auto fingerprint = json_string(**dtls, "fingerprint");
+    if (!fingerprint) return pass(fingerprint);
+    remote.dtls = DtlsPeer{std::move(*fingerprint), json_bool_or(**dtls, "is_client", false)};
   }
   return remote;
 }

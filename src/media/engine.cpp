@@ -124,7 +124,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
     previous->accepted_until = now + old_remote_for;
     previous->kept_until = now + old_remote_for + event_hold;
     // What is protected for the one is noise for the other.
-    previous->is_fed = side == Side::inner && !port.protection && !remote.srtp;
+    previous->is_fed = side == Side::inner && !port.protection && !remote.srtp && !remote.dtls;
     port.previous = std::move(previous);
     activate(*anchor);
     if (side == Side::inner && remote.stream == 0 && anchor->feed.kind == Path::Kind::inner && !anchor->move)
@@ -146,6 +146,7 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
     port.gate.update_rule(remote);
   }
   set_protection(port, remote, now);
+  if (port.protection) activate(*anchor);
   const bool is_first = !std::exchange(port.has_remote, true);
   port.codecs = CodecList(remote.formats);
   const bool was_held = !port.may_receive;

@@ -110,9 +110,13 @@ class Engine {
   void note_arrival(Anchor& anchor, Port& port, const Arrival& arrival);
   void replay_early(Anchor& anchor, io::Instant now);
   // engine_srtp.cpp
-  static void set_protection(Port& port, const Remote& remote, io::Instant now);
-  static bool unprotect(Port& port, const Endpoint& from, std::span<uint8_t>& datagram, Protection::Kind kind,
-                        io::Instant now);
+  void set_protection(Port& port, const Remote& remote, io::Instant now);
+  void shake(Anchor& anchor, Port& port, const Endpoint& from, std::span<const uint8_t> datagram, io::Instant now);
+  void send_handshake(Port& port, const Endpoint& to);
+  void tick_handshake(Port& port, io::Instant now);
+  static bool may_be_far_end(const Port& port, const Endpoint& from);
+  bool unprotect(Anchor& anchor, Port& port, const Endpoint& from, std::span<uint8_t>& datagram, Protection::Kind kind,
+                 io::Instant now);
   void send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet);
 

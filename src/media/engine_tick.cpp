@@ -41,6 +41,8 @@ bool Engine::needs_tick(const Anchor& anchor, io::Instant now) {
   for (const Stream& stream : anchor.streams) {
     if (stream.outer.digits.is_open() || stream.outer.event.is_open || stream.inner.event.is_open) return true;
     if (stream.outer.previous || stream.inner.previous) return true;
+    for (const Port* port : {&stream.outer, &stream.inner})
+      if (port->protection && port->protection->is_shaking()) return true;
   }
   return needs_noise(anchor, now);
 }
@@ -51,6 +53,7 @@ void Engine::tick_events(Anchor& anchor, io::Instant now) {
     for (Side side : {Side::outer, Side::inner}) {
       Port& port = stream.at(side);
       if (port.previous && now >= port.previous->kept_until) port.previous.reset();
+      if (port.protection && port.protection->is_shaking()) tick_handshake(port, now);
       const OpenEvent& open = port.event;
       if (!open.is_open) continue;
       if ((open.finish_by && now >= *open.finish_by) || now - open.heard >= event_hold)

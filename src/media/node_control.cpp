@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "srtp/certificate.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -68,6 +69,7 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
   Held held;
   held.info.id = static_cast<AnchorId>(uint64_t{generation_} << 32 | slot);
   held.leg = request.leg;
+  if (const auto ours = srtp::Certificate::of_process()) held.info.fingerprint = srtp::to_string(ours->fingerprint());
   held.has_inner = request.has_inner;
   held.lease = request.lease;
   held.lease_until = loop_.now() + request.lease;
@@ -167,6 +169,9 @@ Result<void> NodeControl::set_remote_now(AnchorId anchor, Side side, Remote remo
   const auto& address = remote.rtp.address;
   if (address.is_multicast() || address == IpAddress::v4(0xffffffff))
     return fail(Error::Kind::refused, "remote {} is a multicast or broadcast address", address.to_string());
+  if (remote.srtp && remote.dtls) return fail(Error::Kind::invalid, "remote: 'srtp' or 'dtls', not both");
+  if (remote.dtls)
+    if (auto told = srtp::parse_fingerprint(remote.dtls->fingerprint); !told) return pass(told);
   command(
       anchor,
       [anchor, side, remote = std::move(remote)](Engine& engine, io::Instant now) {

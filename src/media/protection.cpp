@@ -8,20 +8,67 @@
 
 namespace nearend::media {
 
-void Protection::set(const std::optional<SrtpKeys>& keys, io::Instant now) {
-  is_required_ = keys.has_value();
-  if (!keys) retire_sender();
-  if (in_ && (!keys || in_->key() != keys->receive)) {
-    old_in_ = std::move(in_);
-    in_.reset();
-    old_until_ = now + old_keys_for;
+void Protection::set(const Remote& remote, io::Instant now) {
+  is_required_ = remote.srtp || remote.dtls;
+  if (!remote.dtls) {
+    dtls_.reset();
+    peer_.reset();
   }
-  if (!keys) return;
-  if (!in_)
-    if (auto made = srtp::Receiver::make(keys->receive)) in_ = std::move(*made);
-  if (out_ && out_->key() == keys->send) return;
+  if (remote.srtp) return set_keys(*remote.srtp, now);
+  if (remote.dtls) return set_dtls(*remote.dtls);
   retire_sender();
-  set_sender(keys->send);
+  retire_receiver(now);
+}
+
+void Protection::set_keys(const SrtpKeys& keys, io::Instant now) {
+  if (in_ && in_->key() != keys.receive) retire_receiver(now);
+  if (!in_)
+    if (auto made = srtp::Receiver::make(keys.receive)) in_ = std::move(*made);
+  if (out_ && out_->key() == keys.send) return;
+  retire_sender();
+  set_sender(keys.send);
+}
+
+/// The keys that were stay until there are others.
+void Protection::set_dtls(const DtlsPeer& peer) {
+  if (dtls_ && peer_ == peer && dtls_->state() != srtp::Dtls::State::failed) return;
+  peer_ = peer;
+  dtls_.reset();
+  auto theirs = srtp::parse_fingerprint(peer.fingerprint);
+  auto ours = srtp::Certificate::of_process();
+  if (!theirs || !ours) return;
+  const auto role = peer.is_client ? srtp::Dtls::Role::client : srtp::Dtls::Role::server;
+  if (auto made = srtp::Dtls::make(std::move(ours), role, std::move(*theirs))) dtls_ = std::move(*made);
+}
+
+void Protection::shake(std::span<const uint8_t> datagram, io::Instant now) {
+  if (!dtls_) return;
+  dtls_->input(datagram);
+  take_keys(now);
+}
+
+void Protection::tick(io::Instant now) {
+  if (!is_shaking()) return;
+  const auto wait = dtls_->wait_at_most();
+  if (wait && wait->count() == 0) dtls_->on_time();
+  take_keys(now);
+}
+
+void Protection::take_keys(io::Instant now) {
+  if (dtls_->state() != srtp::Dtls::State::connected) return;
+  const SrtpKeys keys{*dtls_->send_key(), *dtls_->receive_key()};
+  if (!out_ || out_->key() != keys.send) set_keys(keys, now);
+}
+
+std::vector<srtp::Dtls::Datagram> Protection::take_handshake() {
+  return dtls_ ? dtls_->take_output() : std::vector<srtp::Dtls::Datagram>{};
+}
+
+void Protection::retire_receiver(io::Instant now) {
+  if (!in_) return;
+  old_in_ = std::move(in_);
+  in_.reset();
+  old_until_ = now + old_keys_for;
 }
 
 void Protection::retire_sender() {

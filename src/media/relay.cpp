@@ -39,7 +39,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     anchor.early->keep(inlet.side, from, datagram, false, now);
     return;
   }
-  if (port.protection && !unprotect(port, from, datagram, Protection::Kind::rtp, now)) return;
+  if (port.protection && !unprotect(anchor, port, from, datagram, Protection::Kind::rtp, now)) return;
   const auto packet = rtp::parse_packet(datagram);
   if (!packet) {
     ++port.counters.dropped_malformed;

@@ -118,6 +118,11 @@ Result<std::shared_ptr<const Certificate>> Certificate::make() {
   return made;
 }
 
+std::shared_ptr<const Certificate> Certificate::of_process() {
+  static const std::shared_ptr<const Certificate> ours = make().value_or(nullptr);
+  return ours;
+}
+
 Certificate::~Certificate() {
   SSL_CTX_free(context_);
 }

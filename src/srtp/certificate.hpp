@@ -30,6 +30,8 @@ class Certificate {
  public:
   /// Errors: internal (OpenSSL).
   static Result<std::shared_ptr<const Certificate>> make();
+  /// The process's, made at the first call. Any thread; null where OpenSSL made none.
+  static std::shared_ptr<const Certificate> of_process();
   ~Certificate();
   const Fingerprint& fingerprint() const { return fingerprint_; }
   ssl_ctx_st* context() const { return context_; }

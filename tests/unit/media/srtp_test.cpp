@@ -318,3 +318,115 @@ TEST_CASE("keys cross the control API unchanged, and bad ones are refused withou
     CHECK(refused.error().text.find("c2VjcmV0") == std::string::npos);
   }
 }
+
+namespace {
+
+/// A telephone that agrees on its keys by DTLS.
+class ShakingPhone {
+ public:
+  ShakingPhone(World& world, const char* ip, srtp::Dtls::Role role, const std::string& gateway)
+      : timer_(world.loop), ours(*srtp::Certificate::make()) {
+    dtls_ = *srtp::Dtls::make(ours, role, *srtp::parse_fingerprint(gateway));
+    socket_ = *world.net.open_udp({address(ip), 0}, [this](const Endpoint&, io::Bytes bytes) { hear(bytes); });
+  }
+  Endpoint local() const { return socket_->local(); }
+  void talk_to(const Endpoint& to) {
+    to_ = to;
+    step();
+  }
+  const srtp::Dtls& dtls() const { return *dtls_; }
+  size_t heard = 0, unreadable = 0;
+
+ private:
+  void step() {
+    timer_.start(20ms, [this] { step(); });
+    flush();
+    if (dtls_->state() != srtp::Dtls::State::connected) return;
+    std::array<uint8_t, 160> payload;
+    payload.fill(static_cast<uint8_t>(count_));
+    std::vector<uint8_t> bytes(172 + srtp::trailer_max);
+    rtp::write_packet(
+        bytes, {.sequence = static_cast<uint16_t>(count_), .timestamp = count_ * 160, .ssrc = 7, .payload = payload});
+    ++count_;
+    socket_->send(to_, std::span(bytes).first(sender().protect(bytes, 172).size));
+  }
+  srtp::Sender& sender() {
+    if (!sender_) sender_ = *srtp::Sender::make(*dtls_->send_key());
+    return *sender_;
+  }
+  void flush() {
+    for (const auto& datagram : dtls_->take_output()) socket_->send(to_, datagram);
+  }
+  void hear(io::Bytes bytes) {
+    if (srtp::demultiplex(bytes) == srtp::Demultiplexed::dtls) {
+      dtls_->input(bytes);
+      return flush();
+    }
+    if (dtls_->state() != srtp::Dtls::State::connected) {
+      ++unreadable;
+      return;
+    }
+    if (!receiver_) receiver_ = *srtp::Receiver::make(*dtls_->receive_key());
+    std::vector<uint8_t> copy(bytes.begin(), bytes.end());
+    const auto outcome = rtp::is_rtcp(copy) ? receiver_->unprotect_rtcp(copy) : receiver_->unprotect(copy);
+    ++(outcome.verdict == srtp::Verdict::good ? heard : unreadable);
+  }
+  io::Timer timer_;
+  std::unique_ptr<io::UdpSocket> socket_;
+  std::unique_ptr<srtp::Dtls> dtls_;
+  std::optional<srtp::Sender> sender_;
+  std::optional<srtp::Receiver> receiver_;
+  Endpoint to_;
+  uint32_t count_ = 1;
+
+ public:
+  std::shared_ptr<const srtp::Certificate> ours;
+};
+
+}  // namespace
+
+TEST_CASE("keys agreed by DTLS join a leg with one that speaks RTP, whoever begins") {
+  for (const auto role : {srtp::Dtls::Role::client, srtp::Dtls::Role::server}) {
+    for (const bool is_known : {true, false}) {
+      World world;
+      const AnchorInfo leg_a = world.allocate("a"), leg_b = world.allocate("b");
+      ShakingPhone a(world, "192.0.2.10", role, leg_a.fingerprint);
+      Phone b(world.loop, world.net, "192.0.2.20", 222);
+      Remote remote{.rtp = a.local(), .is_rtcp_mux = true, .formats = telephone_formats()};
+      const auto told = is_known ? a.ours : *srtp::Certificate::make();
+      remote.dtls = DtlsPeer{srtp::to_string(told->fingerprint()), role == srtp::Dtls::Role::server};
+      world.set_remote(leg_b, Side::outer, b.local());
+      (void)world.connect(leg_a, {.kind = Path::Kind::bridge, .peer = leg_b.id, .has_comfort_noise = false});
+      b.talk_to(leg_b.streams[0].outer);
+      if (role == srtp::Dtls::Role::server) a.talk_to(leg_a.streams[0].outer);
+      REQUIRE(world.wait(world.node->set_remote(leg_a.id, Side::outer, remote)));
+      if (role == srtp::Dtls::Role::client) a.talk_to(leg_a.streams[0].outer);
+      world.loop.run_for(2s);
+      CHECK(a.unreadable == 0);
+      CHECK((a.dtls().state() == srtp::Dtls::State::connected) == is_known);
+      CHECK((a.heard > 80) == is_known);
+      CHECK((b.heard.size() > 80) == is_known);
+      CHECK(b.heard.empty() == !is_known);
+      const size_t before = b.heard.size();
+      REQUIRE(world.wait(world.node->set_remote(leg_a.id, Side::outer, remote)));  // the same again changes nothing
+      world.loop.run_for(1s);
+      CHECK((b.heard.size() > before + 40) == is_known);
+    }
+  }
+}
+
+TEST_CASE("what the control API says of DTLS is checked") {
+  World world;
+  const AnchorInfo leg = world.allocate("a");
+  CHECK(srtp::parse_fingerprint(leg.fingerprint));
+  CHECK(read_anchor_info(to_value(leg))->fingerprint == leg.fingerprint);
+  Remote remote{.rtp = *parse_endpoint("192.0.2.1:4000")};
+  remote.dtls = DtlsPeer{leg.fingerprint, true};
+  CHECK(read_remote(to_value(remote))->dtls == remote.dtls);
+  CHECK(world.wait(world.node->set_remote(leg.id, Side::outer, remote)));
+  remote.srtp = keys_for(srtp::Suite::aead_aes_128_gcm);
+  CHECK_FALSE(world.wait(world.node->set_remote(leg.id, Side::outer, remote)));
+  remote.srtp.reset();
+  remote.dtls->fingerprint = "sha-1 AB:CD";
+  CHECK_FALSE(world.wait(world.node->set_remote(leg.id, Side::outer, remote)));
+}
