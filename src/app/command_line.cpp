@@ -8,6 +8,7 @@
 #include "app/doctor.hpp"
 #include "app/lab_commands.hpp"
 #include "app/roles.hpp"
+#include "app/top.hpp"
 
 namespace nearend::app {
 namespace {
@@ -40,6 +41,7 @@ struct Choice {
   UpSettings up;
   std::string sample_role;
   LabOptions lab;
+  TopSettings top;
   std::function<int()> action;
 };
 
@@ -94,6 +96,14 @@ void add_doctor(CLI::App& app, Choice& choice) {
   command->callback([&choice] { choice.action = [&choice] { return run_doctor(choice.config_path); }; });
 }
 
+void add_top(CLI::App& app, Choice& choice) {
+  CLI::App* command = app.add_subcommand("top", "The legs of a running gateway and how they sound, the worst first");
+  command->add_option("--url", choice.top.url, "The gateway's http_listen")->capture_default_str();
+  command->add_option("--rows", choice.top.rows, "Legs on a page")->capture_default_str();
+  command->add_flag("--once", choice.top.is_once, "Print one page and stop");
+  command->callback([&choice] { choice.action = [&choice] { return run_top(choice.top); }; });
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -111,6 +121,7 @@ int run(int argc, char** argv) {
   add_lab(app, choice.lab, choice.action);
   add_config(app, choice);
   add_doctor(app, choice);
+  add_top(app, choice);
   CLI11_PARSE(app, argc, argv);
   return choice.action();
 }
