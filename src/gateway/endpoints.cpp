@@ -19,8 +19,8 @@ void Endpoints::begin(Leg& leg) {
 
 bool Endpoints::secure(Leg& leg) {
   const bool has_provider = leg.provider != Leg::no_provider;
-  const auto secured =
-      leg.media.outer.secure(has_provider ? parts_.settings.providers[leg.provider].srtp : SrtpPolicy::off);
+  const SrtpPolicy policy = has_provider ? parts_.settings.providers[leg.provider].srtp : SrtpPolicy::off;
+  const auto secured = leg.media.outer.secure(policy, leg.media.fingerprint());
   if (!secured) telemetry::error("no keys for SRTP", {{"leg", leg.id}, {"error", secured.error().text}});
   return secured.has_value();
 }

@@ -27,6 +27,8 @@ class MediaEnd {
   media::Path::Kind path() const { return path_; }
   bool is_allocated() const { return info_.id != media::AnchorId::none; }
   std::vector<StreamAddress> addresses(media::Side side) const;
+  /// Of the media node's certificate.
+  const std::string& fingerprint() const { return info_.fingerprint; }
 
   void set_remotes(media::Side side, std::vector<media::Remote> remotes);
   void connect(media::Path path);

@@ -17,10 +17,15 @@ constexpr auto suites_offered =
 bool is_audio(const sdp::Media& section) {
   return section.kind == "audio" && section.is_rtp() && !section.is_rejected();
 }
-/// An offered line that we may answer. Keys by DTLS are not ours to make.
+bool is_by_dtls(std::string_view protocol) {
+  return protocol.starts_with("UDP/TLS/");
+}
+/// An offered line that we may answer.
 bool is_carried_audio(const sdp::Media& section, SrtpPolicy srtp) {
-  if (!is_audio(section) || section.protocol.starts_with("UDP/TLS/")) return false;
-  return section.is_secure() ? srtp != SrtpPolicy::off : srtp != SrtpPolicy::required;
+  if (!is_audio(section)) return false;
+  if (is_by_dtls(section.protocol)) return srtp != SrtpPolicy::off;
+  const bool is_other = section.is_secure() ? srtp == SrtpPolicy::required : srtp == SrtpPolicy::off;
+  return is_other || srtp == SrtpPolicy::offered;
 }
 bool is_carried_video(const sdp::Media& section) {
   return section.kind == "video" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
@@ -76,6 +81,10 @@ std::vector<media::Format> formats_of(const sdp::Media& section) {
 
 }  // namespace
 
+bool may_be_plain(SrtpPolicy srtp) {
+  return srtp == SrtpPolicy::off || srtp == SrtpPolicy::offered;
+}
+
 std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video, SrtpPolicy srtp) {
   std::vector<media::StreamKind> streams;
   bool has_audio = false;
@@ -83,7 +92,7 @@ std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& descrip
     if (is_carried_audio(section, srtp) && !has_audio) {
       streams.push_back(media::StreamKind::audio);
       has_audio = true;
-    } else if (is_carried_video(section) && has_video && srtp != SrtpPolicy::required &&
+    } else if (is_carried_video(section) && has_video && may_be_plain(srtp) &&
                std::ranges::count(streams, media::StreamKind::video) == 0) {
       streams.push_back(media::StreamKind::video);
     }
@@ -97,9 +106,13 @@ void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
   speaker_ = std::make_unique<sdp::Speaker>(session >> 1, address);
 }
 
-Result<void> Negotiation::secure(SrtpPolicy policy) {
+Result<void> Negotiation::secure(SrtpPolicy policy, std::string fingerprint) {
   srtp_ = policy;
-  is_protected_ = is_profile_secure_ = false;
+  is_protected_ = false;
+  profile_.clear();
+  fingerprint_ = policy == SrtpPolicy::off ? std::string() : std::move(fingerprint);
+  if (policy == SrtpPolicy::dtls && fingerprint_.empty())
+    return fail(Error::Kind::unsupported, "the media node does no DTLS");
   crypto_.clear();
   if (policy == SrtpPolicy::off) return {};
   for (const srtp::Suite suite : suites_offered) {
@@ -120,8 +133,13 @@ sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction)
   line.direction = direction;
   line.crypto = crypto_;
   // What was protected stays so: nobody talks a leg out of it in mid-call.
-  line.is_crypto_required = srtp_ == SrtpPolicy::required || is_protected_;
-  if (srtp_ == SrtpPolicy::required || is_profile_secure_) line.protocol = "RTP/SAVP";
+  line.is_crypto_required = must_be_protected() || is_protected_;
+  line.fingerprint = fingerprint_;
+  if (is_protected_)
+    line.protocol = profile_;
+  else if (must_be_protected())
+    line.protocol = srtp_ == SrtpPolicy::dtls ? "UDP/TLS/RTP/SAVP" : "RTP/SAVP";
+  line.is_rtcp_mux_offered = is_by_dtls(line.protocol);
   return line;
 }
 
@@ -158,7 +176,7 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
     if (use == Use::offer ? is_audio(section) : is_carried_audio(section, srtp_)) {
       line.stream = take(media::StreamKind::audio);
       if (line.stream) local = audio_line(*line.stream, direction);
-    } else if (is_carried_video(section) && srtp_ != SrtpPolicy::required) {
+    } else if (is_carried_video(section) && !must_be_protected()) {
       line.stream = take(media::StreamKind::video);
       const size_t index = locals.size();
       const bool has_far_line = far_side != nullptr && index < far_side->media.size();
@@ -185,9 +203,12 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
     line.formats = what.is_relayed ? formats_of(theirs.media[i]) : formats_of(what);
     if (what.is_relayed) continue;
     line.srtp = keys_of(what);
-    if (line.srtp) {
+    line.dtls.reset();
+    if (what.dtls) line.dtls = media::DtlsPeer{what.dtls->fingerprint, what.dtls->is_client};
+    if (line.srtp || line.dtls) {
       is_protected_ = true;
-      is_profile_secure_ = theirs.media[i].is_secure();
+      profile_ = theirs.media[i].protocol;
+      if (profile_.ends_with('F')) profile_.pop_back();  // feedback is not ours
     }
     agreed_codecs_.assign(1, what.codec);
     for (const sdp::Codec& codec : what.alternatives)
@@ -262,6 +283,7 @@ std::vector<media::Remote> Negotiation::remotes(const SourcePolicy& policy) cons
     if (!line.is_mux && is_sound(line.rtcp, policy.is_loopback_allowed)) remote.rtcp = line.rtcp;
     remote.formats = line.formats;
     remote.srtp = line.srtp;
+    remote.dtls = line.dtls;
     remote.ptime = std::chrono::milliseconds(line.ptime_ms);
   }
   return remotes;

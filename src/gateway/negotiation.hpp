@@ -26,6 +26,9 @@ struct SourcePolicy {
   bool is_loopback_allowed = false;
 };
 
+/// True where the policy allows RTP.
+bool may_be_plain(SrtpPolicy srtp);
+
 /// The m-lines of an offer that we can carry, in order: audio over RTP or, as the policy has it, SRTP with keys in the
 /// description, and plain video where allowed (F2). Second audio lines are not.
 std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video,
@@ -41,7 +44,8 @@ class Negotiation {
 
   /// New keys for what is offered and answered from now on, and forgets those that were agreed: once with each endpoint
   /// that is tried. Errors: internal (no random bytes).
-  Result<void> secure(SrtpPolicy policy);
+  /// `fingerprint` is the media node's; errors too: unsupported (it has none and there must be one).
+  Result<void> secure(SrtpPolicy policy, std::string fingerprint);
   /// True once keys were agreed.
   bool is_protected() const { return is_protected_; }
 
@@ -79,6 +83,7 @@ class Negotiation {
     bool is_sending = false, is_receiving = false, is_mux = false, is_used = false;
     Endpoint rtp, rtcp;
     std::optional<media::SrtpKeys> srtp;
+    std::optional<media::DtlsPeer> dtls;
     uint32_t ptime_ms = 20;
     std::vector<media::Format> formats;
   };
@@ -86,6 +91,7 @@ class Negotiation {
     sdp::SessionDescription description;
     std::vector<sdp::LocalMedia> lines;
   };
+  bool must_be_protected() const { return !may_be_plain(srtp_); }
   enum class Use : uint8_t { answer, offer };
   std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, Use use, sdp::Direction direction,
                                          const sdp::SessionDescription* far_side = nullptr);
@@ -98,7 +104,8 @@ class Negotiation {
   std::vector<sdp::Codec> codecs_{sdp::pcmu(), sdp::pcma()};
   std::vector<sdp::Codec> agreed_codecs_;
   SrtpPolicy srtp_ = SrtpPolicy::off;
-  bool is_protected_ = false, is_profile_secure_ = false;
+  bool is_protected_ = false;
+  std::string profile_, fingerprint_;  ///< Of the lines that are protected; of our certificate.
   std::vector<sdp::Crypto> crypto_;
   std::unique_ptr<sdp::Speaker> speaker_;  // apart: most legs speak on one side only
   std::unique_ptr<Offered> offer_;         // while our offer is out

@@ -34,11 +34,12 @@ struct DigestUser {
   std::string username, password;
 };
 
-/// SRTP with keys in the description (RFC 4568) on a provider's legs.
+/// SRTP on a provider's legs: keys in the description (RFC 4568), or by DTLS.
 enum class SrtpPolicy : uint8_t {
   off,       ///< RTP only; RTP/SAVP is refused.
   offered,   ///< RTP/SAVP is taken; offered beside RTP (RFC 8643).
-  required,  ///< RTP/SAVP and nothing else.
+  required,  ///< RTP/SAVP and nothing else; UDP/TLS/RTP/SAVP where it is offered to us.
+  dtls,      ///< UDP/TLS/RTP/SAVP and nothing else: keys by DTLS (RFC 5763).
 };
 
 /// The agreement with a carrier or a phone system (a trunk); belongs to the gateway's region.

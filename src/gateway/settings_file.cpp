@@ -35,8 +35,8 @@ void describe(config::Section& section, Provider& provider) {
   section.key("media_networks", provider.media_networks,
               "Its media may come from here besides the address in its SDP.");
   section.key("nat_learned", provider.is_nat_learned, "Its endpoints sit behind NAT: learn their media address once.");
-  section.choice("srtp", provider.srtp, {"off", "offered", "required"},
-                 "SRTP with keys in the SDP: never, where the other side does it too, or nothing else.");
+  section.choice("srtp", provider.srtp, {"off", "offered", "required", "dtls"},
+                 "SRTP with keys in the SDP: never, where the other side does it too, nothing else; or by DTLS only.");
   section.key("options_ping", provider.options_ping, "How often its health is asked for by OPTIONS; \"0s\": never.");
   section.key("can_direct", provider.can_direct, "Its media may flow past the gateway to another such provider.");
   section.key("caller_ids", provider.caller_ids, "Prefixes of caller ids it lets us show; empty: any.");

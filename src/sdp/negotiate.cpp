@@ -72,7 +72,31 @@ bool is_keying(const Attribute& attribute) {
   return std::find(names.begin(), names.end(), attribute.name) != names.end();
 }
 
+bool is_dtls(std::string_view protocol) {
+  return protocol == "UDP/TLS/RTP/SAVP" || protocol == "UDP/TLS/RTP/SAVPF";
+}
+
+/// The other side's fingerprint and the role that is left to us (RFC 8842 5); weak hashes are none.
+std::optional<AgreedDtls> dtls_of(const SessionDescription& theirs, const Media& media, bool is_offer) {
+  const auto told = [&](std::string_view name) {
+    return media.has(name) ? media.attribute(name) : theirs.attribute(name);
+  };
+  const auto fingerprint = told("fingerprint"), setup = told("setup");
+  if (!fingerprint || !setup || !to_lower(*fingerprint).starts_with("sha-") ||
+      to_lower(*fingerprint).starts_with("sha-1 "))
+    return std::nullopt;
+  if (*setup == "passive" || (is_offer && *setup == "actpass")) return AgreedDtls{std::string(*fingerprint), true};
+  if (*setup == "active") return AgreedDtls{std::string(*fingerprint), false};
+  return std::nullopt;
+}
+
+void write_dtls(Media& media, const LocalMedia& line, std::string_view setup) {
+  media.set_attribute("fingerprint", line.fingerprint);
+  media.set_attribute("setup", setup);
+}
+
 bool is_protocol_fit(std::string_view offered, const LocalMedia& line) {
+  if (is_dtls(offered)) return !line.fingerprint.empty();
   if (offered == line.protocol) return true;
   if (offered == "RTP/SAVP" || offered == "RTP/SAVPF") return !line.crypto.empty() || line.protocol == "RTP/SAVP";
   return offered == "RTP/AVPF" && line.protocol == "RTP/AVP";
@@ -257,11 +281,15 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
   std::vector<Codec> common = common_codecs(line.codecs, theirs, preference);
   if (common.empty() || !is_protocol_fit(offered.protocol, line)) return {make_rejected(offered), rejected(offered)};
 
-  auto keys = choose_crypto(line, offered);
-  if (!keys && needs_crypto(line, offered)) return {make_rejected(offered), rejected(offered)};
+  const bool is_by_dtls = is_dtls(offered.protocol);
+  auto dtls = is_by_dtls ? dtls_of(offer, offered, true) : std::nullopt;
+  auto keys = is_by_dtls ? std::nullopt : choose_crypto(line, offered);
+  if (is_by_dtls && !dtls) return {make_rejected(offered), rejected(offered)};
+  if (!is_by_dtls && !keys && needs_crypto(line, offered)) return {make_rejected(offered), rejected(offered)};
 
   Agreed agreed = agree_place(offer, offered, line.direction);
   if (keys) agreed.crypto = std::move(keys->second);
+  agreed.dtls = std::move(dtls);
   agreed.codec = common.front();
   agreed.send_payload_type = agreed.receive_payload_type = agreed.codec.payload_type;
   agreed.is_rtcp_mux = line.is_rtcp_mux_possible && offered.has_rtcp_mux();
@@ -276,6 +304,7 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
   agreed.alternatives = std::move(common);
   Media media = make_section(line, offered.protocol, chosen, agreed.direction, agreed.is_rtcp_mux);
   if (keys) write_crypto(media, keys->first);
+  if (agreed.dtls) write_dtls(media, line, agreed.dtls->is_client ? "active" : "passive");
   return {std::move(media), std::move(agreed)};
 }
 
@@ -299,11 +328,16 @@ Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia&
                 offered.protocol);
   if (line.relayed) return agree_relayed(answer, answered, *line.relayed);
 
-  auto keys = answered_crypto(index, line, answered);
+  const bool is_by_dtls = is_dtls(answered.protocol);
+  auto dtls = is_by_dtls ? dtls_of(answer, answered, false) : std::nullopt;
+  if (is_by_dtls && !dtls)
+    return fail(Error::Kind::refused, "answer: media line {}: a=fingerprint and a=setup are expected", index + 1);
+  auto keys = is_by_dtls ? Result<std::optional<AgreedCrypto>>() : answered_crypto(index, line, answered);
   if (!keys) return pass(keys);
   const std::vector<Codec> theirs = answered_codecs(offered, answered);
   Agreed agreed = agree_place(answer, answered, line.direction);
   agreed.crypto = std::move(*keys);
+  agreed.dtls = std::move(dtls);
   agreed.alternatives = common_codecs(line.codecs, theirs, Preference::offerer);
   if (agreed.alternatives.empty())
     return fail(Error::Kind::invalid, "answer: media line {} has no codec that was offered", index + 1);
@@ -371,7 +405,9 @@ SessionDescription Speaker::offer(const std::vector<LocalMedia>& lines) {
     Media media = line.relayed
                       ? make_relayed(line, *line.relayed)
                       : make_section(line, line.protocol, line.codecs, line.direction, line.is_rtcp_mux_offered);
-    if (!line.relayed)
+    if (!line.relayed && is_dtls(line.protocol))
+      write_dtls(media, line, "actpass");
+    else if (!line.relayed)
       for (const Crypto& crypto : line.crypto) write_crypto(media, crypto);
     description.media.push_back(line.rtp.port == 0 ? make_rejected(media) : std::move(media));
   }

@@ -43,6 +43,7 @@ struct LocalMedia {
   /// SRTP by SDES (RFC 4568): our key for each suite that we do, best first, the tags from 1 on. With the protocol
   /// RTP/AVP they are offered beside plain RTP (RFC 8643), with RTP/SAVP there is nothing else. Empty: plain RTP only.
   std::vector<Crypto> crypto;
+  std::string fingerprint;          ///< SRTP by DTLS (RFC 5763): our a=fingerprint. Empty: not possible.
   bool is_crypto_required = false;  ///< Without keys the line is refused, whatever its protocol.
   /// A line that is relayed, not ended here (video): formats and attributes come from this section, which is the far
   /// side's offer when we offer and its answer when we answer; addresses and ports are ours.
@@ -52,6 +53,12 @@ struct LocalMedia {
 /// Keys of both directions, of one suite.
 struct AgreedCrypto {
   std::string suite, send, receive;
+};
+
+/// Whom we meet in DTLS, and who begins.
+struct AgreedDtls {
+  std::string fingerprint;
+  bool is_client = false;  ///< We do.
 };
 
 /// What both sides agreed on for one media line, seen from us.
@@ -67,7 +74,8 @@ struct Agreed {
   Direction direction = Direction::inactive;        ///< Ours: sendonly means that we send.
   std::optional<Endpoint> remote_rtp, remote_rtcp;  ///< Nothing while held with 0.0.0.0 or unresolvable.
   bool is_rtcp_mux = false;
-  std::optional<AgreedCrypto> crypto;  ///< Nothing: plain RTP.
+  std::optional<AgreedCrypto> crypto;  ///< With neither this
+  std::optional<AgreedDtls> dtls;      ///< nor this: plain RTP.
   uint32_t ptime_ms = 20;              ///< What we should send.
 };
 

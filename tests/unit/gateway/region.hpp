@@ -35,6 +35,7 @@ class FakeMedia final : public media::Control {
     if (is_full) co_return fail(Error::Kind::unavailable, "no ports");
     media::AnchorInfo info;
     info.id = static_cast<media::AnchorId>(++anchors_made);
+    info.fingerprint = "sha-256 12:34";
     for (const auto kind : request.streams) {
       info.streams.push_back({kind, {address_, next_port_}, {address_, static_cast<uint16_t>(next_port_ + 2)}});
       next_port_ += 4;

@@ -18,6 +18,15 @@ Body keyed_sdp(std::string_view address, int port, std::string_view protocol, in
                       address, port, protocol, tag, suite, key)};
 }
 
+Body dtls_sdp(std::string_view address, int port, std::string_view setup,
+              std::string_view fingerprint = "sha-256 AB:CD") {
+  return {"application/sdp",
+          fmt::format("v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\na=fingerprint:{3}\r\n"
+                      "m=audio {1} UDP/TLS/RTP/SAVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=setup:{2}\r\n"
+                      "a=rtcp-mux\r\n",
+                      address, port, setup, fingerprint)};
+}
+
 Settings with_policies(SrtpPolicy caller, SrtpPolicy callee) {
   Settings settings = two_providers();
   settings.providers[0].srtp = caller;
@@ -125,7 +134,12 @@ TEST_CASE("offers that do not fit the provider's policy are refused with 488") {
                         {SrtpPolicy::required, sdp_of("192.0.2.1", 4000)},
                         {SrtpPolicy::required, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1, "F8_128_HMAC_SHA1_80")},
                         {SrtpPolicy::offered, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1, "F8_128_HMAC_SHA1_80")},
-                        {SrtpPolicy::offered, keyed_sdp("192.0.2.1", 4000, "UDP/TLS/RTP/SAVP", 1)}};
+                        {SrtpPolicy::offered, keyed_sdp("192.0.2.1", 4000, "UDP/TLS/RTP/SAVP", 1)},
+                        {SrtpPolicy::dtls, keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1)},
+                        {SrtpPolicy::dtls, sdp_of("192.0.2.1", 4000)},
+                        {SrtpPolicy::off, dtls_sdp("192.0.2.1", 4000, "actpass")},
+                        {SrtpPolicy::dtls, dtls_sdp("192.0.2.1", 4000, "holdconn")},
+                        {SrtpPolicy::dtls, dtls_sdp("192.0.2.1", 4000, "actpass", "sha-1 AB:CD")}};
   for (const Case& one : cases) {
     Call call(one.policy, SrtpPolicy::off);
     call.call(one.offer);
@@ -148,6 +162,46 @@ TEST_CASE("a leg that is protected is not talked out of it by a re-INVITE, and t
   call.world.run(200ms);
   CHECK(call.caller.last<event::Refused>().status == 488);
   CHECK(call.remote("192.0.2.1:4000").srtp == keys);
+}
+
+TEST_CASE("keys by DTLS: fingerprints and roles are told and taken both ways") {
+  struct Case {
+    SrtpPolicy policy;
+    std::string_view theirs, ours;
+  };
+  for (const Case& one : {Case{SrtpPolicy::dtls, "actpass", "active"}, Case{SrtpPolicy::offered, "active", "passive"},
+                          Case{SrtpPolicy::required, "passive", "active"}}) {
+    Call call(one.policy, SrtpPolicy::off);
+    call.call(dtls_sdp("192.0.2.1", 4000, one.theirs));
+    REQUIRE(call.callee.count<event::Invited>() == 1);
+    CHECK(call.offered().find("fingerprint") == std::string::npos);
+    call.answer(sdp_of("192.0.2.2", 5000, "0 101"));
+    REQUIRE(call.caller.count<event::Accepted>() == 1);
+    const std::string answer = call.caller.last<event::Accepted>().body.content;
+    CHECK(answer.find("UDP/TLS/RTP/SAVP 0") != std::string::npos);
+    CHECK(answer.find("a=fingerprint:sha-256 12:34\r\n") != std::string::npos);
+    CHECK(answer.find(fmt::format("a=setup:{}\r\n", one.ours)) != std::string::npos);
+    CHECK(answer.find("a=rtcp-mux") != std::string::npos);
+    REQUIRE(call.remote("192.0.2.1:4000").dtls);
+    CHECK(call.remote("192.0.2.1:4000").dtls == media::DtlsPeer{"sha-256 AB:CD", one.ours == "active"});
+    CHECK(call.remote("192.0.2.1:4000").is_rtcp_mux);
+    (void)call.caller.stack.reinvite(call.dialog, sdp_of("192.0.2.1", 4000));
+    call.world.run(200ms);
+    CHECK(call.caller.last<event::Refused>().status == 488);
+  }
+  Call call(SrtpPolicy::off, SrtpPolicy::dtls);
+  call.call(sdp_of("192.0.2.1", 4000));
+  CHECK(call.offered().find("UDP/TLS/RTP/SAVP 0") != std::string::npos);
+  CHECK(call.offered().find("a=setup:actpass") != std::string::npos);
+  CHECK(call.offered().find("crypto") == std::string::npos);
+  call.answer(dtls_sdp("192.0.2.2", 5000, "active"));
+  CHECK(call.caller.count<event::Accepted>() == 1);
+  CHECK(call.remote("192.0.2.2:5000").dtls == media::DtlsPeer{"sha-256 AB:CD", false});
+
+  Call refused(SrtpPolicy::off, SrtpPolicy::dtls);
+  refused.call(sdp_of("192.0.2.1", 4000));
+  refused.answer(dtls_sdp("192.0.2.2", 5000, "actpass"));
+  CHECK(refused.caller.last<event::Refused>().status == 488);
 }
 
 }  // namespace nearend::gateway::test
