@@ -4,9 +4,9 @@
   tests/bench/media_relays.py --json --calls 100,300,600 --relays rtpengine,sockets,range,kernel
 
 A network namespace of its own. The relay has one core, the generator (rtp_load.cpp) the other. Where loopback's packets
-are taken in decides whose core pays for it: by the relay's (steering, RPS) its whole share of the kernel's work is on its
-core, and a little of the generator's too; without, a packet's way in is the generator's. What the kernel relays is
-always measured with steering, since it would cost the relay's core nothing otherwise.
+are taken in decides whose core pays for it. By default that is where they are sent from, so the way in to a relay is the
+generator's, the way out the relay's; for the kernel tier it is the relay's core both ways (steering, RPS), because it
+would cost the relay's core nothing otherwise. --steering all has everything on the relay's core for everybody.
 """
 import argparse
 import contextlib
@@ -199,9 +199,9 @@ def start(name, program):
     return Nearend(program, name)
 
 
-def run_one(name, program, load, calls, warmup, seconds, is_steered=True, patience=60):
+def run_one(name, program, load, calls, warmup, seconds, is_steered, patience=60):
     """One relay under one load: a row."""
-    steer(is_steered or name == "kernel")
+    steer(is_steered)
     noise = wait_for_quiet(patience)
     relay = start(name, program)
     targets = tempfile.NamedTemporaryFile("w", suffix=".targets", delete=False)
@@ -218,7 +218,7 @@ def run_one(name, program, load, calls, warmup, seconds, is_steered=True, patien
                               str(RELAY_CORE)], capture_output=True, text=True)
         if out.returncode != 0:
             raise Failed(f"rtp_load: {out.stderr.strip()[:200]}")
-        row = {"relay": name, "calls": calls, "is_steered": is_steered or name == "kernel",
+        row = {"relay": name, "calls": calls, "is_steered": is_steered,
                "noise": round(noise * 100, 1), **json.loads(out.stdout)}
         row["set_ups_per_s"] = round(calls / set_up)
         if relay.process:
@@ -238,7 +238,7 @@ def search(name, program, load, first, seconds, say):
     lag: then the figure is only what could be asked for."""
     best, calls = None, first
     while calls <= 3700:
-        row = run_one(name, program, load, calls, 2.5, seconds)
+        row = run_one(name, program, load, calls, 2.5, seconds, name == "kernel")
         row["is_clean"] = is_clean(row)
         row["is_load_behind"] = row["lag_max_us"] > 20000
         say(row)
@@ -251,16 +251,17 @@ def search(name, program, load, first, seconds, say):
 
 def ratios(rows):
     """Ours against rtpengine at the same load; delays without what the generator and loopback take themselves."""
+    bare = {(row["calls"], row["is_steered"]): row["p50_us"] for row in rows if row["relay"] == "direct"}
+    theirs = {row["calls"]: row for row in rows if row["relay"] == "rtpengine"}
+
+    def added(row):
+        return row["p50_us"] - bare[row["calls"], row["is_steered"]]
     told = []
-    by_key = {(row["relay"], row["calls"]): row for row in rows}
-    for (name, calls), row in by_key.items():
-        theirs, bare = by_key.get(("rtpengine", calls)), by_key.get(("direct", calls))
-        if name in ("rtpengine", "direct") or not theirs:
-            continue
-        one = {"relay": name, "calls": calls, "cpu": round(row["cpu"] / theirs["cpu"], 3)}
-        if bare:
-            one["p50_added"] = round((row["p50_us"] - bare["p50_us"]) / (theirs["p50_us"] - bare["p50_us"]), 3)
-        told.append(one)
+    for row in rows:
+        other = theirs.get(row["calls"])
+        if row["relay"] not in ("rtpengine", "direct") and other:
+            told.append({"relay": row["relay"], "calls": row["calls"], "cpu": round(row["cpu"] / other["cpu"], 3),
+                         "p50_added": round(added(row) / added(other), 3)})
     return told
 
 
@@ -307,7 +308,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--warmup", type=float, default=3)
     parser.add_argument("--search", type=int, metavar="FROM", help="look for the most calls, beginning with so many")
-    parser.add_argument("--no-steering", action="store_true", help="loopback's packets come in where they are sent")
+    parser.add_argument("--steering", choices=("kernel", "all"), default="kernel",
+                        help="for whom loopback's packets are taken in by the relay's core")
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet core before each run")
     parser.add_argument("--json", action="store_true", help="a JSON object a row on stdout, then one with the ratios")
     options = parser.parse_args()
@@ -327,10 +329,11 @@ def main():
     for name in wanted if options.search else []:
         search(name, options.program, load, options.search, options.seconds, say)
     for calls in [] if options.search else map(int, options.calls.split(",")):
-        for name in ["direct", *wanted]:
+        runs = [(name, options.steering == "all" or name == "kernel") for name in wanted]
+        for name, is_steered in [("direct", way) for way in sorted({way for _, way in runs})] + runs:
             try:
-                row = run_one(name, options.program, load, calls, options.warmup, options.seconds,
-                              not options.no_steering, options.patience)
+                row = run_one(name, options.program, load, calls, options.warmup, options.seconds, is_steered,
+                              options.patience)
             except Failed as failed:
                 print(f"{name}: {failed}", file=sys.stderr)
                 continue
@@ -338,7 +341,7 @@ def main():
             say(row)
     for one in ratios(rows):
         print(json.dumps({"ratio": one}) if options.json else
-              f"{one['relay']:10} {one['calls']:5} calls  cpu x {one['cpu']}  added p50 x {one.get('p50_added', '-')}",
+              f"{one['relay']:10} {one['calls']:5} calls  cpu x {one['cpu']}  added p50 x {one['p50_added']}",
               flush=True)
 
 
