@@ -77,7 +77,11 @@ void Engine::lend(Anchor& anchor, PortOf from, Anchor& target, PortOf to, io::In
   const Port& out = target.streams[to.stream].at(to.side);
   if (in.lent) return;
   const auto flow = flow_between(in, out, now);
-  if (!flow || !kernel_->install(in.rtp_socket, out.rtp_socket, *flow, now)) return;
+  if (!flow) return;
+  if (!kernel_->install(in.rtp_socket, out.rtp_socket, *flow, now)) {
+    anchor.lent_again_at = now + return_last;  // asking costs more than a packet does
+    return;
+  }
   in.lent = std::make_unique<LentFlow>(LentFlow{.target = target.id, .to = to, .since = now});
   in.lent->seen.progress = flow->progress;
   in.lent->seen.progress.ahead = 0;
