@@ -1,8 +1,11 @@
 # Flags that every target shares: warnings, hardening, sanitizers, ccache.
 find_program(NEAREND_CCACHE ccache)
 if(NEAREND_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${NEAREND_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${NEAREND_CCACHE})
+  # What ccache must overlook to keep files that use precompiled headers.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${NEAREND_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
 endif()
 
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Werror=return-type -fno-omit-frame-pointer
