@@ -58,7 +58,7 @@ bool offers_auth(std::string_view qop) {
   return false;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -88,11 +88,11 @@ std::optional<std::string> digest_authorization(std::string_view challenge, cons
       qop.empty() ? hash(fmt::format("{}:{}:{}", secret, nonce, asked))
                   : hash(fmt::format("{}:{}:{}:{}:auth:{}", secret, nonce, count, question.cnonce, asked));
   std::string answer =
-      fmt::format("Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\"", quoted(question.user),
-                  quoted(realm), quoted(nonce), quoted(question.target), response);
+      fmt::format("Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\"", quoted_string(question.user),
+                  quoted_string(realm), quoted_string(nonce), quoted_string(question.target), response);
   if (!algorithm.empty()) answer += fmt::format(", algorithm={}", algorithm);
-  if (!qop.empty()) answer += fmt::format(", qop=auth, nc={}, cnonce={}", count, quoted(question.cnonce));
-  if (given.contains("opaque")) answer += fmt::format(", opaque={}", quoted(text("opaque")));
+  if (!qop.empty()) answer += fmt::format(", qop=auth, nc={}, cnonce={}", count, quoted_string(question.cnonce));
+  if (given.contains("opaque")) answer += fmt::format(", opaque={}", quoted_string(text("opaque")));
   return answer;
 }
 

@@ -164,8 +164,8 @@ Result<Challenge> parse_challenge(std::string_view value) {
 }
 
 std::string Challenge::to_string() const {
-  std::string text = fmt::format("Digest realm={}, nonce={}", quoted(realm), quoted(nonce));
-  if (!opaque.empty()) text += ", opaque=" + quoted(opaque);
+  std::string text = fmt::format("Digest realm={}, nonce={}", quoted_string(realm), quoted_string(nonce));
+  if (!opaque.empty()) text += ", opaque=" + quoted_string(opaque);
   if (has_algorithm) text.append(", algorithm=").append(sip::to_string(algorithm)).append(is_session ? "-sess" : "");
   if (has_qop) text += offers_auth ? ", qop=\"auth\"" : ", qop=\"auth-int\"";
   if (is_stale) text += ", stale=true";
@@ -198,11 +198,12 @@ Result<Authorization> parse_authorization(std::string_view value) {
 }
 
 std::string Authorization::to_string() const {
-  std::string text = fmt::format("Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\"", quoted(username),
-                                 quoted(realm), quoted(nonce), quoted(uri), response);
+  std::string text =
+      fmt::format("Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\"", quoted_string(username),
+                  quoted_string(realm), quoted_string(nonce), quoted_string(uri), response);
   if (has_algorithm) text.append(", algorithm=").append(sip::to_string(algorithm));
-  if (!qop.empty()) text += fmt::format(", qop={}, nc={:08x}, cnonce={}", qop, nc, quoted(cnonce));
-  if (!opaque.empty()) text += ", opaque=" + quoted(opaque);
+  if (!qop.empty()) text += fmt::format(", qop={}, nc={:08x}, cnonce={}", qop, nc, quoted_string(cnonce));
+  if (!opaque.empty()) text += ", opaque=" + quoted_string(opaque);
   return text;
 }
 

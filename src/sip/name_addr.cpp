@@ -75,7 +75,7 @@ Result<NameAddr> parse_name_addr(std::string_view text) {
 std::string NameAddr::to_string() const {
   if (is_wildcard) return "*";
   std::string text;
-  if (!display.empty()) text = quoted(display) + ' ';
+  if (!display.empty()) text = quoted_string(display) + ' ';
   text += '<' + uri.to_string() + '>';
   return text + parameters.to_string();
 }

@@ -87,7 +87,7 @@ std::string Parameters::to_string() const {
     text += item.name;
     if (!item.has_value) continue;
     text += '=';
-    text += item.is_quoted ? quoted(item.value) : item.value;
+    text += item.is_quoted ? quoted_string(item.value) : item.value;
   }
   return text;
 }
@@ -108,7 +108,7 @@ Result<Parameters> parse_parameters(std::string_view text) {
   return parameters;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_string(std::string_view text) {
   std::string result = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\' || (scan::is_control(c) && c != '\t')) result += '\\';

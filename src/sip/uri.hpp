@@ -104,6 +104,6 @@ Result<HostPort> parse_host_port(std::string_view text);
 Result<Parameters> parse_parameters(std::string_view text);
 
 /// `text` in quotes, with '"' and '\\' escaped.
-std::string quoted(std::string_view text);
+std::string quoted_string(std::string_view text);
 
 }  // namespace nearend::sip
