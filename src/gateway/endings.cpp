@@ -42,6 +42,10 @@ constexpr std::chrono::milliseconds recording_patience{1'000};
 
 }  // namespace
 
+sip::ExtraHeaders why_no_media(std::string_view text) {
+  return {{"Warning", fmt::format("399 nearend \"{}\"", text)}};
+}
+
 void Endings::end(Leg& leg, const EndCause& cause) {
   close(leg, cause, true);
 }
@@ -74,8 +78,9 @@ void Endings::close_outer(Leg& leg, const EndCause& cause) {
   const sip::DialogId outer = leg.dialogs.outer;
   if (outer == sip::DialogId::none) return;
   const bool is_refusal = leg.is_inbound && !leg.dialogs.is_outer_answered && cause.status >= 300;
+  const bool is_ours = cause.status == 488 && cause.by == "gateway";
   if (is_refusal)
-    (void)parts_.outside->refuse(outer, cause.status);
+    (void)parts_.outside->refuse(outer, cause.status, {}, is_ours ? why_no_media(cause.text) : sip::ExtraHeaders{});
   else
     parts_.outside->end(outer, {{"Reason", reason_header(cause)}});
 }

@@ -4,6 +4,9 @@
 
 namespace nearend::gateway {
 
+/// The header that says why a 488 was given (RFC 3261 20.43). `text` is ours, without quotes.
+sip::ExtraHeaders why_no_media(std::string_view text);
+
 /// How a leg ends, whoever ends it: both dialogs are closed with the cause, the bill is written, the peer is told,
 /// ports and timers go (invariants I3, I7, I8). Gateway's loop only.
 class Endings {

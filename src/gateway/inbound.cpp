@@ -84,7 +84,7 @@ Result<Inbound::Order> Inbound::order_of(const sip::Message& request, const Prov
   const auto offer = sdp::parse_sdp(order.offer);
   if (!offer) return fail(Error::Kind::malformed, "{}", offer.error().text);
   order.streams = streams_of(*offer, parts_.settings.has_feature("video"), provider.srtp);
-  if (order.streams.empty()) return fail(Error::Kind::unsupported, "no media line that we can carry");
+  if (order.streams.empty()) return fail(Error::Kind::unsupported, "{}", refusal_of(*offer, provider.srtp));
   return order;
 }
 
@@ -106,7 +106,12 @@ void Inbound::on_invited(sip::DialogId dialog, sip::event::Invited event) {
   auto order = order_of(event.request, parts_.settings.providers[*provider]);
   if (!order) {
     parts_.providers.give_back(*provider);
-    (void)parts_.outside->refuse(dialog, order.error().kind == Error::Kind::malformed ? 400 : 488);
+    const bool is_malformed = order.error().kind == Error::Kind::malformed;
+    telemetry::warn("offer refused", {{"provider", parts_.settings.providers[*provider].name},
+                                      {"status", is_malformed ? 400 : 488},
+                                      {"error", order.error().text}});
+    auto told = is_malformed ? sip::ExtraHeaders{} : why_no_media(order.error().text);
+    (void)parts_.outside->refuse(dialog, is_malformed ? 400 : 488, {}, std::move(told));
     return;
   }
   const NumberEntry& number = *parts_.numbers.find(*event.request.parsed_request_uri());
@@ -149,7 +154,10 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
   if (!parts_.endpoints->secure(leg)) co_return give_up(leg, 503, "no keys", "gateway");
   if (!order.offer.empty()) {
     const auto answer = leg.media.outer.answer(order.offer);
-    if (!answer) co_return give_up(leg, 488, "no common media", "gateway");
+    if (!answer) {
+      telemetry::warn("offer refused", {{"leg", leg.id}, {"status", 488}, {"error", answer.error().text}});
+      co_return give_up(leg, 488, answer.error().text, "gateway");
+    }
     parts_.endpoints->apply(leg);
   }
   if (leg.is_forwarded) {

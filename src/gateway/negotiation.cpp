@@ -20,15 +20,21 @@ bool is_audio(const sdp::Media& section) {
 bool is_by_dtls(std::string_view protocol) {
   return protocol.starts_with("UDP/TLS/");
 }
+bool is_video(const sdp::Media& section) {
+  return section.kind == "video" && section.is_rtp() && !section.is_rejected();
+}
 /// An offered line that we may answer.
-bool is_carried_audio(const sdp::Media& section, SrtpPolicy srtp) {
-  if (!is_audio(section)) return false;
+bool is_carried(const sdp::Media& section, SrtpPolicy srtp) {
   if (is_by_dtls(section.protocol)) return srtp != SrtpPolicy::off;
   const bool is_other = section.is_secure() ? srtp == SrtpPolicy::required : srtp == SrtpPolicy::off;
   return is_other || srtp == SrtpPolicy::offered;
 }
-bool is_carried_video(const sdp::Media& section) {
-  return section.kind == "video" && section.is_rtp() && !section.is_secure() && !section.is_rejected();
+
+/// Pictures of what is said in confidence are not shown in clear.
+bool has_protected_audio(const sdp::SessionDescription& offer, SrtpPolicy srtp) {
+  return srtp != SrtpPolicy::off && std::ranges::any_of(offer.media, [&](const sdp::Media& section) {
+           return is_audio(section) && is_carried(section, srtp) && sdp::has_keys(section);
+         });
 }
 
 /// Nothing to send to: where an address in someone's SDP would make us a reflector (threat TH13).
@@ -88,16 +94,29 @@ bool may_be_plain(SrtpPolicy srtp) {
 std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video, SrtpPolicy srtp) {
   std::vector<media::StreamKind> streams;
   bool has_audio = false;
+  const bool is_confidential = has_protected_audio(description, srtp);
   for (const sdp::Media& section : description.media) {
-    if (is_carried_audio(section, srtp) && !has_audio) {
+    if (!is_carried(section, srtp)) continue;
+    if (is_audio(section) && !has_audio) {
       streams.push_back(media::StreamKind::audio);
       has_audio = true;
-    } else if (is_carried_video(section) && has_video && may_be_plain(srtp) &&
-               std::ranges::count(streams, media::StreamKind::video) == 0) {
+    } else if (is_video(section) && has_video && std::ranges::count(streams, media::StreamKind::video) == 0 &&
+               (!is_confidential || sdp::has_keys(section))) {
       streams.push_back(media::StreamKind::video);
     }
   }
   return streams;
+}
+
+std::string refusal_of(const sdp::SessionDescription& description, SrtpPolicy srtp) {
+  const auto audio = std::ranges::find_if(description.media, is_audio);
+  if (audio == description.media.end()) return "the offer has no audio over RTP";
+  if (srtp == SrtpPolicy::off && audio->is_secure()) return "the offer is SRTP, which is off for this provider";
+  if (srtp == SrtpPolicy::dtls && !is_by_dtls(audio->protocol))
+    return "the offer has no DTLS-SRTP, which is a must here";
+  if (srtp == SrtpPolicy::required && !audio->is_secure()) return "the offer has no SRTP, which is a must here";
+  if (srtp != SrtpPolicy::off && audio->is_secure()) return "the offer's SRTP has no suite or fingerprint that we do";
+  return "no media line that we can carry";
 }
 
 void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
@@ -115,12 +134,15 @@ Result<void> Negotiation::secure(SrtpPolicy policy, std::string fingerprint) {
     return fail(Error::Kind::unsupported, "the media node does no DTLS");
   crypto_.clear();
   if (policy == SrtpPolicy::off) return {};
-  for (const srtp::Suite suite : suites_offered) {
-    auto key = srtp::MasterKey::random(suite);
-    if (!key) return pass(key);
-    const auto bytes = key->bytes();
-    crypto_.push_back({static_cast<uint32_t>(crypto_.size() + 1), std::string(srtp::shape_of(suite).name),
-                       std::string(bytes.begin(), bytes.end())});
+  crypto_.resize(streams_.size());
+  for (auto& keys : crypto_) {
+    for (const srtp::Suite suite : suites_offered) {
+      auto key = srtp::MasterKey::random(suite);
+      if (!key) return pass(key);
+      const auto bytes = key->bytes();
+      keys.push_back({static_cast<uint32_t>(keys.size() + 1), std::string(srtp::shape_of(suite).name),
+                      std::string(bytes.begin(), bytes.end())});
+    }
   }
   return {};
 }
@@ -131,7 +153,12 @@ sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction)
   line.codecs = codecs_;
   line.codecs.push_back(sdp::telephone_event());
   line.direction = direction;
-  line.crypto = crypto_;
+  protect(line, stream);
+  return line;
+}
+
+void Negotiation::protect(sdp::LocalMedia& line, size_t stream) const {
+  if (stream < crypto_.size()) line.crypto = crypto_[stream];
   // What was protected stays so: nobody talks a leg out of it in mid-call.
   line.is_crypto_required = must_be_protected() || is_protected_;
   line.fingerprint = fingerprint_;
@@ -140,16 +167,15 @@ sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction)
   else if (must_be_protected())
     line.protocol = srtp_ == SrtpPolicy::dtls ? "UDP/TLS/RTP/SAVP" : "RTP/SAVP";
   line.is_rtcp_mux_offered = is_by_dtls(line.protocol);
-  return line;
 }
 
 sdp::LocalMedia Negotiation::relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const {
   sdp::LocalMedia line;
   line.kind = section.kind;
-  line.protocol = section.protocol;
   line.rtp = streams_[stream].address;
   line.codecs.clear();
   line.direction = direction;
+  protect(line, stream);
   line.relayed = section;
   return line;
 }
@@ -158,6 +184,7 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
                                                     sdp::Direction direction, const sdp::SessionDescription* far_side) {
   std::vector<sdp::LocalMedia> locals;
   std::vector<bool> is_taken(streams_.size(), false);
+  const bool is_confidential = use == Use::answer && has_protected_audio(description, srtp_);
   lines_.clear();
   const auto take = [&](media::StreamKind kind) -> std::optional<size_t> {
     for (size_t i = 0; i < streams_.size(); ++i)
@@ -173,15 +200,20 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
     local.kind = section.kind;
     local.protocol = section.protocol;
     // Whose words a new offer is modelled on says nothing about the protection of this side.
-    if (use == Use::offer ? is_audio(section) : is_carried_audio(section, srtp_)) {
+    if (use == Use::answer && !is_carried(section, srtp_)) {
+      locals.push_back(std::move(local));
+      continue;
+    }
+    if (is_audio(section)) {
       line.stream = take(media::StreamKind::audio);
       if (line.stream) local = audio_line(*line.stream, direction);
-    } else if (is_carried_video(section) && !must_be_protected()) {
+    } else if (is_video(section)) {
       line.stream = take(media::StreamKind::video);
       const size_t index = locals.size();
       const bool has_far_line = far_side != nullptr && index < far_side->media.size();
       const sdp::Media& far_line = has_far_line ? far_side->media[index] : section;
       if (line.stream && !far_line.is_rejected()) local = relayed_line(far_line, *line.stream, direction);
+      local.is_crypto_required = local.is_crypto_required || is_confidential;
     }
     locals.push_back(std::move(local));
   }
@@ -189,10 +221,14 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
 }
 
 void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs) {
+  is_protected_ = is_protected_ || std::ranges::any_of(agreed, [](const auto& one) {
+                    return !one.is_relayed && (one.crypto || one.dtls);
+                  });
   for (size_t i = 0; i < agreed.size() && i < lines_.size(); ++i) {
     Line& line = lines_[i];
     const sdp::Agreed& what = agreed[i];
-    line.is_used = what.is_accepted && line.stream.has_value();
+    const bool is_in_clear = is_protected_ && !what.crypto && !what.dtls;
+    line.is_used = what.is_accepted && line.stream.has_value() && !is_in_clear;
     if (!line.is_used) continue;
     line.is_sending = sdp::sends(what.direction) && what.remote_rtp.has_value();
     line.is_receiving = sdp::receives(what.direction);
@@ -201,12 +237,11 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
     line.is_mux = what.is_rtcp_mux;
     line.ptime_ms = what.ptime_ms;
     line.formats = what.is_relayed ? formats_of(theirs.media[i]) : formats_of(what);
-    if (what.is_relayed) continue;
     line.srtp = keys_of(what);
     line.dtls.reset();
     if (what.dtls) line.dtls = media::DtlsPeer{what.dtls->fingerprint, what.dtls->is_client};
+    if (what.is_relayed) continue;
     if (line.srtp || line.dtls) {
-      is_protected_ = true;
       profile_ = theirs.media[i].protocol;
       if (profile_.ends_with('F')) profile_.pop_back();  // feedback is not ours
     }
@@ -227,7 +262,7 @@ Result<std::string> Negotiation::answer(std::string_view offer, sdp::Direction d
   auto answer = speaker_->answer(*parsed, locals, sdp::Preference::offerer);
   if (!answer.is_acceptable) {
     lines_ = lines_before;
-    return fail(Error::Kind::unsupported, "no media line that we can carry");
+    return fail(Error::Kind::unsupported, "{}", refusal_of(*parsed, is_protected_ ? SrtpPolicy::required : srtp_));
   }
   learn(answer.lines, *parsed);
   theirs_ = offer;

@@ -29,10 +29,13 @@ struct SourcePolicy {
 /// True where the policy allows RTP.
 bool may_be_plain(SrtpPolicy srtp);
 
-/// The m-lines of an offer that we can carry, in order: audio over RTP or, as the policy has it, SRTP with keys in the
-/// description, and plain video where allowed (F2). Second audio lines are not.
+/// The m-lines of an offer that we can carry, in order: audio over RTP or, as the policy has it, SRTP, and video in the
+/// same way where allowed (F2). Second audio lines are not.
 std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& description, bool has_video,
                                           SrtpPolicy srtp = SrtpPolicy::off);
+
+/// Why an offer without a line that we can carry is refused, in the operator's words.
+std::string refusal_of(const sdp::SessionDescription& description, SrtpPolicy srtp);
 
 /// Offer and answer (RFC 3264) on one side of one leg: turns descriptions into media::Remote and back. Lines that we do
 /// not carry are rejected; video lines are relayed with our addresses. A value of its leg.
@@ -97,6 +100,7 @@ class Negotiation {
                                          const sdp::SessionDescription* far_side = nullptr);
   sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction) const;
   sdp::LocalMedia relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const;
+  void protect(sdp::LocalMedia& line, size_t stream) const;
   void learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs);
 
   std::vector<StreamAddress> streams_;
@@ -105,10 +109,10 @@ class Negotiation {
   std::vector<sdp::Codec> agreed_codecs_;
   SrtpPolicy srtp_ = SrtpPolicy::off;
   bool is_protected_ = false;
-  std::string profile_, fingerprint_;  ///< Of the lines that are protected; of our certificate.
-  std::vector<sdp::Crypto> crypto_;
-  std::unique_ptr<sdp::Speaker> speaker_;  // apart: most legs speak on one side only
-  std::unique_ptr<Offered> offer_;         // while our offer is out
+  std::string profile_, fingerprint_;             ///< Of the lines that are protected; of our certificate.
+  std::vector<std::vector<sdp::Crypto>> crypto_;  ///< A set a stream: no two share a key.
+  std::unique_ptr<sdp::Speaker> speaker_;         // apart: most legs speak on one side only
+  std::unique_ptr<Offered> offer_;                // while our offer is out
   std::string theirs_;
 };
 

@@ -265,10 +265,12 @@ void Outbound::on_accepted(Leg& leg, const sip::event::Accepted& event) {
   if (leg.attempt) leg.attempt->outcome.set({.status = 200});
   if (!accepted) {
     telemetry::warn("callee's answer not understood", {{"leg", leg.id}, {"error", accepted.error().text}});
+    const bool is_unprotected = accepted.error().kind == Error::Kind::refused;
+    const std::string_view text = is_unprotected ? "the callee has no SRTP, which is a must" : "no common media";
     if (leg.is_forwarded)
       if (Leg* caller = parts_.legs.by_id(leg.parent))
-        parts_.endings->end(*caller, {.status = 488, .text = "no common media", .by = "gateway"});
-    return parts_.endings->end(leg, {.status = 488, .text = "no common media", .by = "gateway"});
+        parts_.endings->end(*caller, {.status = 488, .text = text, .by = "gateway"});
+    return parts_.endings->end(leg, {.status = 488, .text = text, .by = "gateway"});
   }
   parts_.providers.worked(leg.provider);
   parts_.endpoints->apply(leg);

@@ -31,7 +31,7 @@ ausrc_channels 1
 auplay_channels 1
 audio_txmode thread
 rtp_ports 20000-20998
-rtcp_mux no
+rtcp_mux {mux}
 jitter_buffer_delay 3-10
 module_path /usr/lib/baresip/modules
 module cons.so
@@ -39,6 +39,8 @@ module g711.so
 module sndfile.so
 module aufile.so
 module aubridge.so
+module srtp.so
+module dtls_srtp.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -55,6 +57,10 @@ std::string replaced(std::string text, std::string_view key, std::string_view va
   return text;
 }
 
+std::string_view encryption_of(MediaKeys keys) {
+  return keys == MediaKeys::none ? "" : keys == MediaKeys::sdes ? ";mediaenc=srtp-mand" : ";mediaenc=dtls_srtp";
+}
+
 Result<void> write_settings(const std::filesystem::path& directory, const BaresipSettings& settings,
                             const IpAddress& address) {
   std::string config = replaced(std::string(config_text), "{directory}", directory.string());
@@ -62,10 +68,11 @@ Result<void> write_settings(const std::filesystem::path& directory, const Baresi
   config = replaced(std::move(config), "{port}", std::to_string(settings.port));
   config = replaced(std::move(config), "{console}", std::to_string(console_port));
   config = replaced(std::move(config), "{control}", std::to_string(control_port));
+  config = replaced(std::move(config), "{mux}", settings.keys == MediaKeys::dtls ? "yes" : "no");
   std::ofstream(directory / "config") << config;
   std::ofstream(directory / "accounts") << fmt::format(
-      "<sip:{}@{}:{}>;regint=0;answermode={}\n", settings.user.empty() ? settings.name : settings.user,
-      address.to_string(), settings.port, settings.answers ? "auto" : "manual");
+      "<sip:{}@{}:{}>;regint=0;answermode={}{}\n", settings.user.empty() ? settings.name : settings.user,
+      address.to_string(), settings.port, settings.answers ? "auto" : "manual", encryption_of(settings.keys));
   std::ofstream(directory / "contacts") << "";
   return write_wav(directory / "microphone.wav", marker(settings.voice, marker_frames));
 }

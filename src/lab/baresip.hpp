@@ -10,6 +10,10 @@
 
 namespace nearend::lab {
 
+/// What a phone protects its speech with: SRTP with keys in the description (RFC 4568) or by DTLS (RFC 5764), and then
+/// it takes nothing else.
+enum class MediaKeys : uint8_t { none, sdes, dtls };
+
 /// How a softphone behaves.
 struct BaresipSettings {
   std::string name = "phone";   ///< Of its directory.
@@ -17,6 +21,7 @@ struct BaresipSettings {
   Voice voice = Voice::caller;  ///< The marker it plays as its microphone.
   bool answers = true;          ///< By itself, at once.
   uint16_t port = 5060;
+  MediaKeys keys = MediaKeys::none;
 };
 
 /// A real softphone (Debian's baresip) in a site: its microphone plays a marker file, what it hears is dumped to a WAV

@@ -63,6 +63,8 @@ struct Flow {
   std::map<std::string, std::string> documents;  ///< Name without ".xml" to TwiML.
   PhoneSettings caller{.user = caller_number, .voice = Voice::caller};
   PhoneSettings callee{.user = callee_number, .voice = Voice::callee};
+  MediaKeys caller_keys = MediaKeys::none;  ///< An end with keys is a baresip in every run.
+  MediaKeys callee_keys = MediaKeys::none;
   bool has_real_phones = false;  ///< It is run with baresip at both ends as well.
   bool is_rtt_free = false;      ///< The round-trip time does not matter: one run.
   bool ends_platform = false;    ///< It kills programs: the platform is started anew after it.
@@ -79,6 +81,7 @@ std::vector<Flow> talk_flows();
 std::vector<Flow> verb_flows();
 std::vector<Flow> control_flows();
 std::vector<Flow> quiet_flows();
+std::vector<Flow> srtp_flows();
 std::vector<Flow> all_flows();
 
 }  // namespace nearend::lab

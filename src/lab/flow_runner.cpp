@@ -48,9 +48,10 @@ Result<std::unique_ptr<FlowRunner::Stage>> FlowRunner::set_up(const Flow& flow, 
     const PhoneSettings& settings = is_caller ? flow.caller : flow.callee;
     const SiteId site = stage->platform->site(is_caller ? "caller" : "callee");
     const std::string name = is_caller ? "caller" : "callee";
-    auto party = real ? real_party(wan, site, {.name = name, .user = settings.user, .voice = settings.voice},
-                                   stage->platform->directory())
-                      : exact_party(wan, site, settings);
+    const MediaKeys keys = is_caller ? flow.caller_keys : flow.callee_keys;
+    const BaresipSettings softphone{.name = name, .user = settings.user, .voice = settings.voice, .keys = keys};
+    auto party = real || keys != MediaKeys::none ? real_party(wan, site, softphone, stage->platform->directory())
+                                                 : exact_party(wan, site, settings);
     if (!party) return pass(party);
     (is_caller ? stage->caller : stage->callee) = std::move(*party);
   }
@@ -84,7 +85,7 @@ FlowResult FlowRunner::run_once(const Flow& flow, Stage& stage, int rtt_ms, bool
   if (real && run.failures.empty()) check_recordings(run);
   if (const std::string dead = flow.ends_platform ? "" : platform.casualties(); !dead.empty()) run.expect(false, dead);
   FlowResult result{.flow = flow.id,
-                    .phones = real ? "baresip" : "exact",
+                    .phones = real || !run.caller.exact() || !run.callee.exact() ? "baresip" : "exact",
                     .rtt_ms = rtt_ms,
                     .passed = run.failures.empty(),
                     .metrics = run.metrics,

@@ -82,8 +82,9 @@ std::string gateway_providers(const PlatformPlan& plan, const RegionPlan& region
     if (access.region != region.name) continue;
     out += fmt::format(
         "[[gateway.provider]]\nname = \"{0}\"\naddresses = [\"{1}/32\"]\nprefixes = [\"{2}\"]\n"
-        "options_ping = \"0s\"\ncan_direct = {3}\n[[gateway.provider.target]]\nhost = \"{1}\"\nport = {4}\n\n",
-        access.name, access.address.to_string(), access.prefix, access.can_direct, sip_port);
+        "options_ping = \"0s\"\ncan_direct = {3}\nsrtp = \"{5}\"\n[[gateway.provider.target]]\nhost = \"{1}\"\nport = "
+        "{4}\n\n",
+        access.name, access.address.to_string(), access.prefix, access.can_direct, sip_port, access.srtp);
   }
   return out;
 }

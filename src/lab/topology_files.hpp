@@ -26,6 +26,7 @@ struct AccessPlan {
   std::string region;  ///< Whose gateway it is attached to.
   std::string prefix;  ///< The numbers that are reached through it.
   bool can_direct = false;
+  std::string srtp = "off";  ///< As the gateway's setting of the provider.
   IpAddress address;  ///< Filled in by Platform.
 };
 

@@ -28,6 +28,13 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
+/// What may be a name of the registry, for messages: a key in a wrong place is not quoted.
+std::string_view quotable(std::string_view word) {
+  constexpr size_t longest = 40;
+  constexpr std::string_view usual = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+  return word.size() <= longest && word.find_first_not_of(usual) == npos ? word : "?";
+}
+
 bool is_lifetime(std::string_view text) {
   const bool is_power = text.starts_with("2^");
   const auto number = parse_unsigned(is_power ? text.substr(2) : text);
@@ -71,14 +78,14 @@ Result<Crypto> parse_crypto(std::string_view value) {
   crypto.tag = static_cast<uint32_t>(*number);
   crypto.suite = take_word(value);
   const size_t size = crypto_key_size(crypto.suite);
-  if (size == 0) return fail(Error::Kind::unsupported, "crypto: suite '{}'", crypto.suite);
+  if (size == 0) return fail(Error::Kind::unsupported, "crypto: suite '{}'", quotable(crypto.suite));
   auto key = read_key(take_word(value), size);
   if (!key) return pass(key);
   crypto.key = std::move(*key);
   for (auto word = take_word(value); !word.empty(); word = take_word(value)) {
     // RFC 4568 6.3.7 and 6.3.8: what begins with '-' may be passed over.
     if (!word.starts_with("WSH=") && !word.starts_with('-'))
-      return fail(Error::Kind::unsupported, "crypto: parameter '{}'", word.substr(0, word.find('=')));
+      return fail(Error::Kind::unsupported, "crypto: parameter '{}'", quotable(word.substr(0, word.find('='))));
   }
   return crypto;
 }

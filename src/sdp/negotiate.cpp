@@ -134,7 +134,7 @@ Result<std::optional<AgreedCrypto>> answered_crypto(size_t index, const LocalMed
     agreed = AgreedCrypto{theirs->suite, ours->key, theirs->key};
   }
   if (!agreed && needs_crypto(line, answered))
-    return fail(Error::Kind::refused, "answer: media line {} has no a=crypto", index + 1);
+    return fail(Error::Kind::refused, "answer: media line {} has no a=crypto: SRTP is a must", index + 1);
   return agreed;
 }
 
@@ -162,8 +162,13 @@ void write_place(Media& media, const LocalMedia& line) {
   if (line.rtcp_port) media.set_attribute("rtcp", std::to_string(*line.rtcp_port));
 }
 
-Media make_relayed(const LocalMedia& line, const Media& far_side) {
+bool has_feedback(std::string_view protocol) {
+  return protocol.ends_with("AVPF");
+}
+
+Media make_relayed(const LocalMedia& line, const Media& far_side, std::string protocol) {
   Media media = far_side;
+  media.protocol = std::move(protocol);
   std::erase_if(media.attributes, reveals_address);
   std::erase_if(media.attributes, is_keying);
   write_place(media, line);
@@ -266,11 +271,49 @@ struct AnsweredLine {
   Agreed agreed;
 };
 
+/// How an offered line is protected; neither: it is plain RTP.
+struct Chosen {
+  std::optional<std::pair<Crypto, AgreedCrypto>> keys;
+  std::optional<AgreedDtls> dtls;
+};
+
+/// Nothing where the line must be protected and is not, or wants a protection that we do not have.
+std::optional<Chosen> choose_protection(const SessionDescription& offer, const Media& offered, const LocalMedia& line) {
+  Chosen chosen;
+  if (!is_protocol_fit(offered.protocol, line)) return std::nullopt;
+  if (is_dtls(offered.protocol)) {
+    chosen.dtls = dtls_of(offer, offered, true);
+    return chosen.dtls ? std::optional(std::move(chosen)) : std::nullopt;
+  }
+  chosen.keys = choose_crypto(line, offered);
+  if (!chosen.keys && needs_crypto(line, offered)) return std::nullopt;
+  return chosen;
+}
+
+void write_protection(Media& media, const LocalMedia& line, const Chosen& chosen) {
+  if (chosen.keys) write_crypto(media, chosen.keys->first);
+  if (chosen.dtls) write_dtls(media, line, chosen.dtls->is_client ? "active" : "passive");
+}
+
+void set_mux(Media& media, bool is_mux) {
+  std::erase_if(media.attributes, [](const Attribute& attribute) { return attribute.name == "rtcp-mux"; });
+  if (is_mux) media.set_flag("rtcp-mux");
+}
+
 AnsweredLine answer_relayed(const SessionDescription& offer, const Media& offered, const LocalMedia& line,
                             const Media& far_side) {
-  if (far_side.is_rejected() || far_side.protocol != offered.protocol)
+  auto chosen = choose_protection(offer, offered, line);
+  if (!chosen || far_side.is_rejected() || !far_side.is_rtp() ||
+      has_feedback(far_side.protocol) != has_feedback(offered.protocol))
     return {make_rejected(offered), rejected(offered)};
-  return {make_relayed(line, far_side), agree_relayed(offer, offered, far_side)};
+  Media media = make_relayed(line, far_side, offered.protocol);
+  set_mux(media, offered.has_rtcp_mux() && (far_side.has_rtcp_mux() || chosen->dtls));
+  write_protection(media, line, *chosen);
+  Agreed agreed = agree_relayed(offer, offered, far_side);
+  agreed.is_rtcp_mux = media.has_rtcp_mux();
+  if (chosen->keys) agreed.crypto = std::move(chosen->keys->second);
+  agreed.dtls = std::move(chosen->dtls);
+  return {std::move(media), std::move(agreed)};
 }
 
 AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, const LocalMedia& line,
@@ -279,32 +322,26 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
   if (line.relayed) return answer_relayed(offer, offered, line, *line.relayed);
   const std::vector<Codec> theirs = codecs_of(offered);
   std::vector<Codec> common = common_codecs(line.codecs, theirs, preference);
-  if (common.empty() || !is_protocol_fit(offered.protocol, line)) return {make_rejected(offered), rejected(offered)};
-
-  const bool is_by_dtls = is_dtls(offered.protocol);
-  auto dtls = is_by_dtls ? dtls_of(offer, offered, true) : std::nullopt;
-  auto keys = is_by_dtls ? std::nullopt : choose_crypto(line, offered);
-  if (is_by_dtls && !dtls) return {make_rejected(offered), rejected(offered)};
-  if (!is_by_dtls && !keys && needs_crypto(line, offered)) return {make_rejected(offered), rejected(offered)};
+  const auto chosen = choose_protection(offer, offered, line);
+  if (common.empty() || !chosen) return {make_rejected(offered), rejected(offered)};
 
   Agreed agreed = agree_place(offer, offered, line.direction);
-  if (keys) agreed.crypto = std::move(keys->second);
-  agreed.dtls = std::move(dtls);
+  if (chosen->keys) agreed.crypto = chosen->keys->second;
+  agreed.dtls = chosen->dtls;
   agreed.codec = common.front();
   agreed.send_payload_type = agreed.receive_payload_type = agreed.codec.payload_type;
   agreed.is_rtcp_mux = line.is_rtcp_mux_possible && offered.has_rtcp_mux();
   agreed.ptime_ms = choose_ptime(offered, line.ptime_ms);
-  std::vector<Codec> chosen{agreed.codec};
+  std::vector<Codec> formats{agreed.codec};
   const Codec* their_event = find_event(theirs, agreed.codec.clock_rate);
   if (const Codec* our_event = find_event(line.codecs, agreed.codec.clock_rate); our_event && their_event) {
-    chosen.push_back(
+    formats.push_back(
         {std::string(event_encoding), their_event->clock_rate, 1, their_event->payload_type, our_event->fmtp});
     agreed.send_event_payload_type = agreed.receive_event_payload_type = their_event->payload_type;
   }
   agreed.alternatives = std::move(common);
-  Media media = make_section(line, offered.protocol, chosen, agreed.direction, agreed.is_rtcp_mux);
-  if (keys) write_crypto(media, keys->first);
-  if (agreed.dtls) write_dtls(media, line, agreed.dtls->is_client ? "active" : "passive");
+  Media media = make_section(line, offered.protocol, formats, agreed.direction, agreed.is_rtcp_mux);
+  write_protection(media, line, *chosen);
   return {std::move(media), std::move(agreed)};
 }
 
@@ -316,6 +353,21 @@ std::vector<Codec> answered_codecs(const Media& offered, const Media& answered) 
   return codecs_of(merged);
 }
 
+/// Keys of an answered line into `agreed`.
+Result<void> accept_protection(size_t index, const LocalMedia& line, const SessionDescription& answer,
+                               const Media& answered, Agreed& agreed) {
+  if (is_dtls(answered.protocol)) {
+    agreed.dtls = dtls_of(answer, answered, false);
+    if (!agreed.dtls)
+      return fail(Error::Kind::refused, "answer: media line {}: a=fingerprint and a=setup are expected", index + 1);
+    return {};
+  }
+  auto keys = answered_crypto(index, line, answered);
+  if (!keys) return pass(keys);
+  agreed.crypto = std::move(*keys);
+  return {};
+}
+
 Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia& line, const SessionDescription& answer,
                            const Media& answered) {
   if (answered.kind != offered.kind)
@@ -323,28 +375,23 @@ Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia&
                 offered.kind);
   if (answered.is_rejected()) return rejected(answered);
   if (offered.is_rejected()) return fail(Error::Kind::invalid, "answer: media line {} was not offered", index + 1);
+  if (offered.is_secure() && !answered.is_secure())
+    return fail(Error::Kind::refused, "answer: media line {} is {}: SRTP is a must", index + 1, answered.protocol);
   if (answered.protocol != offered.protocol)
     return fail(Error::Kind::invalid, "answer: media line {} is {}, the offer's is {}", index + 1, answered.protocol,
                 offered.protocol);
-  if (line.relayed) return agree_relayed(answer, answered, *line.relayed);
-
-  const bool is_by_dtls = is_dtls(answered.protocol);
-  auto dtls = is_by_dtls ? dtls_of(answer, answered, false) : std::nullopt;
-  if (is_by_dtls && !dtls)
-    return fail(Error::Kind::refused, "answer: media line {}: a=fingerprint and a=setup are expected", index + 1);
-  auto keys = is_by_dtls ? Result<std::optional<AgreedCrypto>>() : answered_crypto(index, line, answered);
-  if (!keys) return pass(keys);
+  Agreed agreed =
+      line.relayed ? agree_relayed(answer, answered, *line.relayed) : agree_place(answer, answered, line.direction);
+  if (auto taken = accept_protection(index, line, answer, answered, agreed); !taken) return pass(taken);
+  agreed.is_rtcp_mux = offered.has_rtcp_mux() && answered.has_rtcp_mux();
+  if (line.relayed) return agreed;
   const std::vector<Codec> theirs = answered_codecs(offered, answered);
-  Agreed agreed = agree_place(answer, answered, line.direction);
-  agreed.crypto = std::move(*keys);
-  agreed.dtls = std::move(dtls);
   agreed.alternatives = common_codecs(line.codecs, theirs, Preference::offerer);
   if (agreed.alternatives.empty())
     return fail(Error::Kind::invalid, "answer: media line {} has no codec that was offered", index + 1);
   agreed.codec = *find_same(line.codecs, agreed.alternatives.front());
   agreed.send_payload_type = agreed.alternatives.front().payload_type;
   agreed.receive_payload_type = agreed.codec.payload_type;
-  agreed.is_rtcp_mux = offered.has_rtcp_mux() && answered.has_rtcp_mux();
   agreed.ptime_ms = choose_ptime(answered, line.ptime_ms);
   const Codec* their_event = find_event(theirs, agreed.codec.clock_rate);
   const Codec* our_event = their_event ? find_same(line.codecs, *their_event) : nullptr;
@@ -368,6 +415,13 @@ Codec opus(uint8_t payload_type) {
 }
 Codec telephone_event(uint8_t payload_type, uint32_t clock_rate) {
   return {std::string(event_encoding), clock_rate, 1, payload_type, "0-15"};
+}
+
+bool has_keys(const Media& media) {
+  if (is_dtls(media.protocol)) return true;
+  return std::ranges::any_of(media.attributes, [](const Attribute& attribute) {
+    return attribute.name == "crypto" && parse_crypto(attribute.value).has_value();
+  });
 }
 
 bool is_same_codec(const Codec& a, const Codec& b) {
@@ -402,12 +456,14 @@ SessionDescription Speaker::offer(const std::vector<LocalMedia>& lines) {
   SessionDescription description;
   description.times = {"t=0 0"};
   for (const LocalMedia& line : lines) {
+    const bool is_with_feedback = line.relayed && has_feedback(line.relayed->protocol);
     Media media = line.relayed
-                      ? make_relayed(line, *line.relayed)
+                      ? make_relayed(line, *line.relayed, line.protocol + (is_with_feedback ? "F" : ""))
                       : make_section(line, line.protocol, line.codecs, line.direction, line.is_rtcp_mux_offered);
-    if (!line.relayed && is_dtls(line.protocol))
+    if (line.relayed && is_dtls(line.protocol)) set_mux(media, true);
+    if (is_dtls(line.protocol))
       write_dtls(media, line, "actpass");
-    else if (!line.relayed)
+    else
       for (const Crypto& crypto : line.crypto) write_crypto(media, crypto);
     description.media.push_back(line.rtp.port == 0 ? make_rejected(media) : std::move(media));
   }

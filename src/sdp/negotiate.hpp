@@ -46,7 +46,8 @@ struct LocalMedia {
   std::string fingerprint;          ///< SRTP by DTLS (RFC 5763): our a=fingerprint. Empty: not possible.
   bool is_crypto_required = false;  ///< Without keys the line is refused, whatever its protocol.
   /// A line that is relayed, not ended here (video): formats and attributes come from this section, which is the far
-  /// side's offer when we offer and its answer when we answer; addresses and ports are ours.
+  /// side's offer when we offer and its answer when we answer; addresses, ports, protocol and keys are ours. The far
+  /// side's protocol only says whether there is feedback (RTP/AVPF, RTP/SAVPF).
   std::optional<Media> relayed;
 };
 
@@ -122,6 +123,9 @@ Result<std::vector<Agreed>> accept_answer(const SessionDescription& our_offer, c
 /// port 0.
 SessionDescription readdressed(const SessionDescription& description, const std::vector<Endpoint>& lines,
                                const Origin& origin);
+
+/// True where the line brings keys, in its description or by DTLS, that we could use.
+bool has_keys(const Media& media);
 
 /// True when the two describe the same codec: name without case, clock, channels, and fmtp where it parts codecs (G729
 /// annexb is tolerated, H264 packetization-mode is not).

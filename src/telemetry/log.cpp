@@ -5,6 +5,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace nearend::telemetry {
@@ -12,6 +13,8 @@ namespace {
 
 constexpr size_t queue_limit = 8192;
 constexpr size_t value_limit = 1024;
+constexpr std::string_view key_mark = "inline:";  // before a key of SRTP (RFC 4568 9.1)
+constexpr std::string_view key_end = " |;\t\r\n\"\\";
 
 std::atomic<int> least_level{static_cast<int>(Level::info)};
 std::shared_ptr<spdlog::logger> sink_logger;  // the writer thread and every caller use it
@@ -30,6 +33,16 @@ spdlog::level::level_enum spdlog_level(Level level) {
       return spdlog::level::off;
   }
   return spdlog::level::info;
+}
+
+/// A key that came along in somebody's words does not get into the line.
+std::string without_keys(std::string value) {
+  for (size_t at = value.find(key_mark); at != std::string::npos; at = value.find(key_mark, at)) {
+    at += key_mark.size();
+    const size_t end = std::min(value.find_first_of(key_end, at), value.size());
+    value.replace(at, end - at, "***");
+  }
+  return value;
 }
 
 void append_value(std::string& line, std::string_view value) {
@@ -77,16 +90,19 @@ bool is_logged(Level level) {
   return static_cast<int>(level) >= least_level.load(std::memory_order_relaxed);
 }
 
-void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (!is_logged(level)) return;
+std::string log_line(std::string_view event, std::initializer_list<Field> fields) {
   std::string line(event);
   for (const Field& field : fields) {
     line += ' ';
     line += field.key;
     line += '=';
-    append_value(line, field.value);
+    append_value(line, without_keys(field.value));
   }
-  logger().log(spdlog_level(level), "{}", line);
+  return line;
+}
+
+void log(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (is_logged(level)) logger().log(spdlog_level(level), "{}", log_line(event, fields));
 }
 
 uint64_t dropped_log_lines() {

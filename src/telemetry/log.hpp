@@ -27,9 +27,11 @@ struct Field {
 
 /// Writes one event with keys to standard error (or where configure_log said). Any thread; never blocks: a full queue
 /// drops the line and counts it. `call`, `leg` and `region` are given wherever they are known. Secrets never, numbers
-/// masked.
+/// masked; what stands behind "inline:", a key of SRTP, never gets into a line.
 void log(Level level, std::string_view event, std::initializer_list<Field> fields = {});
 bool is_logged(Level level);
+/// The line that log() writes, without its time.
+std::string log_line(std::string_view event, std::initializer_list<Field> fields);
 
 inline void debug(std::string_view event, std::initializer_list<Field> fields = {}) {
   if (is_logged(Level::debug)) log(Level::debug, event, fields);

@@ -204,4 +204,103 @@ TEST_CASE("keys by DTLS: fingerprints and roles are told and taken both ways") {
   CHECK(refused.caller.last<event::Refused>().status == 488);
 }
 
+namespace {
+
+/// The part of a description from its m=video line on.
+std::string video_of(const std::string& description) {
+  const size_t at = description.find("m=video");
+  return at == std::string::npos ? std::string() : description.substr(at);
+}
+
+Body with_video(Body body, int port, std::string_view protocol, std::string_view keying) {
+  body.content +=
+      fmt::format("m=video {} {} 96\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack\r\n{}", port, protocol, keying);
+  return body;
+}
+
+const std::string crypto_line =
+    fmt::format("a=crypto:1 AEAD_AES_128_GCM inline:{}\r\n", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3OA==");
+
+}  // namespace
+
+TEST_CASE("video is protected line by line with keys of its own, whatever the other side does") {
+  Call call(SrtpPolicy::required, SrtpPolicy::off);
+  call.call(with_video(keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 3), 4002, "RTP/SAVPF", crypto_line));
+  REQUIRE(call.callee.count<event::Invited>() == 1);
+  CHECK(video_of(call.offered()).starts_with("m=video"));
+  CHECK(call.offered().find("RTP/AVPF 96") != std::string::npos);
+  CHECK(call.offered().find("crypto") == std::string::npos);
+  call.answer(with_video(sdp_of("192.0.2.2", 5000, "0 101"), 5002, "RTP/AVPF", ""));
+  REQUIRE(call.caller.count<event::Accepted>() == 1);
+  const std::string answer = video_of(call.caller.last<event::Accepted>().body.content);
+  CHECK(answer.find("RTP/SAVPF 96") != std::string::npos);
+  CHECK(answer.find("a=crypto:1 AEAD_AES_128_GCM inline:") != std::string::npos);
+  REQUIRE(call.remote("192.0.2.1:4002").srtp);
+  CHECK(call.remote("192.0.2.1:4002").srtp->send != call.remote("192.0.2.1:4000").srtp->send);
+  CHECK_FALSE(call.remote("192.0.2.2:5002").srtp);
+
+  Call towards(SrtpPolicy::off, SrtpPolicy::dtls);
+  towards.call(with_video(sdp_of("192.0.2.1", 4000), 4002, "RTP/AVP", ""));
+  const std::string offer = video_of(towards.offered());
+  CHECK(offer.find("UDP/TLS/RTP/SAVP 96") != std::string::npos);
+  CHECK(offer.find("a=fingerprint:sha-256 12:34") != std::string::npos);
+  CHECK(offer.find("a=setup:actpass") != std::string::npos);
+  CHECK(offer.find("a=rtcp-mux") != std::string::npos);
+  towards.answer(
+      with_video(dtls_sdp("192.0.2.2", 5000, "active"), 5002, "UDP/TLS/RTP/SAVP", "a=setup:active\r\na=rtcp-mux\r\n"));
+  REQUIRE(towards.caller.count<event::Accepted>() == 1);
+  CHECK(towards.remote("192.0.2.2:5002").dtls == media::DtlsPeer{"sha-256 AB:CD", false});
+  CHECK(towards.remote("192.0.2.2:5002").is_rtcp_mux);
+  CHECK(video_of(towards.caller.last<event::Accepted>().body.content).find("RTP/AVP 96") != std::string::npos);
+}
+
+TEST_CASE("video beside protected speech is protected too or refused, offered and answered") {
+  for (const auto policy : {SrtpPolicy::offered, SrtpPolicy::required}) {
+    Call call(policy, SrtpPolicy::off);
+    call.call(with_video(keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 3), 4002, "RTP/AVP", ""));
+    CHECK(video_of(call.offered()).starts_with("m=video 0 "));
+    call.answer(with_video(sdp_of("192.0.2.2", 5000, "0 101"), 0, "RTP/AVP", ""));
+    REQUIRE(call.caller.count<event::Accepted>() == 1);
+    CHECK(video_of(call.caller.last<event::Accepted>().body.content).starts_with("m=video 0 "));
+    CHECK(call.remote("192.0.2.1:4000").srtp);
+    for (const auto& one : call.region.media.remotes) CHECK(one.rtp.to_string() != "192.0.2.1:4002");
+  }
+  for (const bool has_keys : {true, false}) {
+    CAPTURE(has_keys);
+    Call call(SrtpPolicy::off, SrtpPolicy::offered);
+    call.call(with_video(sdp_of("192.0.2.1", 4000), 4002, "RTP/AVP", ""));
+    const std::string offer = video_of(call.offered());
+    CHECK(offer.find("RTP/AVP 96") != std::string::npos);
+    CHECK(offer.find("a=crypto:1 AEAD_AES_128_GCM inline:") != std::string::npos);
+    call.answer(with_video(keyed_sdp("192.0.2.2", 5000, "RTP/AVP", 3), 5002, "RTP/AVP", has_keys ? crypto_line : ""));
+    REQUIRE(call.caller.count<event::Accepted>() == 1);
+    bool is_told = false;
+    for (const auto& one : call.region.media.remotes) is_told = is_told || one.rtp.to_string() == "192.0.2.2:5002";
+    CHECK(is_told == has_keys);
+    if (has_keys) CHECK(call.remote("192.0.2.2:5002").srtp);
+  }
+  Call plain(SrtpPolicy::offered, SrtpPolicy::off);
+  plain.call(with_video(sdp_of("192.0.2.1", 4000), 4002, "RTP/AVP", ""));
+  plain.answer(with_video(sdp_of("192.0.2.2", 5000, "0 101"), 5002, "RTP/AVP", ""));
+  CHECK(video_of(plain.caller.last<event::Accepted>().body.content).find("RTP/AVP 96") != std::string::npos);
+  CHECK_FALSE(plain.remote("192.0.2.1:4002").srtp);
+}
+
+TEST_CASE("who is refused for want of SRTP is told so") {
+  Call call(SrtpPolicy::required, SrtpPolicy::off);
+  call.call(sdp_of("192.0.2.1", 4000));
+  REQUIRE(call.caller.count<event::Refused>() == 1);
+  const auto warning = [](Call& one) {
+    return std::string(one.caller.last<event::Refused>().response.header("Warning"));
+  };
+  CHECK(warning(call) == "399 nearend \"the offer has no SRTP, which is a must here\"");
+  Call unusable(SrtpPolicy::required, SrtpPolicy::off);
+  unusable.call(keyed_sdp("192.0.2.1", 4000, "RTP/SAVP", 1, "F8_128_HMAC_SHA1_80"));
+  CHECK(warning(unusable) == "399 nearend \"the offer's SRTP has no suite or fingerprint that we do\"");
+  Call callee(SrtpPolicy::off, SrtpPolicy::required);
+  callee.call(sdp_of("192.0.2.1", 4000));
+  callee.answer(sdp_of("192.0.2.2", 5000, "0 101"));
+  CHECK(warning(callee) == "399 nearend \"the callee has no SRTP, which is a must\"");
+}
+
 }  // namespace nearend::gateway::test
