@@ -15,7 +15,7 @@ void Protection::set(const Remote& remote, io::Instant now) {
     peer_.reset();
   }
   if (remote.srtp) return set_keys(*remote.srtp, now);
-  if (remote.dtls) return set_dtls(*remote.dtls);
+  if (remote.dtls) return set_dtls(*remote.dtls, now);
   retire_sender();
   retire_receiver(now);
 }
@@ -30,7 +30,7 @@ void Protection::set_keys(const SrtpKeys& keys, io::Instant now) {
 }
 
 /// The keys that were stay until there are others.
-void Protection::set_dtls(const DtlsPeer& peer) {
+void Protection::set_dtls(const DtlsPeer& peer, io::Instant now) {
   if (dtls_ && peer_ == peer && dtls_->state() != srtp::Dtls::State::failed) return;
   peer_ = peer;
   dtls_.reset();
@@ -38,19 +38,18 @@ void Protection::set_dtls(const DtlsPeer& peer) {
   auto ours = srtp::Certificate::of_process();
   if (!theirs || !ours) return;
   const auto role = peer.is_client ? srtp::Dtls::Role::client : srtp::Dtls::Role::server;
-  if (auto made = srtp::Dtls::make(std::move(ours), role, std::move(*theirs))) dtls_ = std::move(*made);
+  if (auto made = srtp::Dtls::make(std::move(ours), role, std::move(*theirs), now)) dtls_ = std::move(*made);
 }
 
 void Protection::shake(std::span<const uint8_t> datagram, io::Instant now) {
   if (!dtls_) return;
-  dtls_->input(datagram);
+  dtls_->input(datagram, now);
   take_keys(now);
 }
 
 void Protection::tick(io::Instant now) {
   if (!is_shaking()) return;
-  const auto wait = dtls_->wait_at_most();
-  if (wait && wait->count() == 0) dtls_->on_time();
+  dtls_->on_time(now);
   take_keys(now);
 }
 

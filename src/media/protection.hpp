@@ -43,7 +43,7 @@ class Protection {
  private:
   static constexpr size_t retired_max = 8;
   void set_keys(const SrtpKeys& keys, io::Instant now);
-  void set_dtls(const DtlsPeer& peer);
+  void set_dtls(const DtlsPeer& peer, io::Instant now);
   void take_keys(io::Instant now);
   void retire_receiver(io::Instant now);
   void set_sender(const srtp::MasterKey& key);

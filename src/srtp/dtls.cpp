@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@ namespace nearend::srtp {
 namespace {
 
 constexpr size_t record_header = 13;  // RFC 6347 4.1
+constexpr time_t never_s = 1'000'000'000;
 constexpr std::string_view exporter_label = "EXTRACTOR-dtls_srtp";
 
 std::string openssl_reason() {
@@ -31,6 +33,45 @@ struct Dtls::Session {
   BIO* in = nullptr;   // owned by ssl
   BIO* out = nullptr;  // owned by ssl
   bool is_stranger = false;
+  Instant now{};
+  std::optional<Instant> again_at;
+  std::chrono::milliseconds again_after = again_first;
+  int again_count = 0;
+  bool is_again = false;          // what goes out now went out before
+  timeval* openssl_at = nullptr;  // OpenSSL's own time for that, in ssl
+
+  /// OpenSSL tells its datagram socket when it means to send again, and looks at the system's clock for it. That time
+  /// is put off for ever here and brought near in send_again(): the clock is the caller's. (From 3.2 on what is told
+  /// is a copy, and OpenSSL keeps its own time; deadline() follows it.)
+  static long on_bio(BIO* bio, int operation, const char* argument, size_t, int command, long, int result, size_t*) {
+    if (operation != BIO_CB_CTRL || command != BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT || !argument) return result;
+    auto* session = reinterpret_cast<Session*>(BIO_get_callback_arg(bio));
+    auto* told = reinterpret_cast<timeval*>(const_cast<char*>(argument));
+    session->openssl_at = told;
+    if (told->tv_sec == 0 && told->tv_usec == 0) {
+      session->again_at.reset();  // answered
+      return result;
+    }
+    told->tv_sec += never_s;
+    if (!session->is_again) session->again_after = again_first;
+    session->again_at = session->now + session->again_after;
+    return result;
+  }
+  static bool has_own_clock() {
+    constexpr unsigned long first_other = 0x30200000;
+    static const bool is_so = OpenSSL_version_num() < first_other;
+    return is_so;
+  }
+  /// Negative: no hope.
+  int send_again() {
+    if (++again_count > again_max) return -1;
+    again_after = std::min(2 * again_after, again_last);
+    if (openssl_at) *openssl_at = {.tv_sec = 1, .tv_usec = 0};
+    is_again = true;
+    const int sent = static_cast<int>(DTLSv1_handle_timeout(ssl));
+    is_again = false;
+    return sent;
+  }
 
   /// Whoever signed it: the certificate is proved by the description, or not at all.
   static int verify(X509_STORE_CTX* store, void*) {
@@ -51,8 +92,10 @@ void Dtls::require_fingerprint(ssl_ctx_st* context) {
 Dtls::Dtls(std::unique_ptr<Session> session, Role role) : session_(std::move(session)), role_(role) {}
 Dtls::~Dtls() = default;
 
-Result<std::unique_ptr<Dtls>> Dtls::make(std::shared_ptr<const Certificate> ours, Role role, Fingerprint theirs) {
+Result<std::unique_ptr<Dtls>> Dtls::make(std::shared_ptr<const Certificate> ours, Role role, Fingerprint theirs,
+                                         Instant now) {
   auto session = std::make_unique<Session>();
+  session->now = now;
   session->ours = std::move(ours);
   session->theirs = std::move(theirs);
   session->ssl = SSL_new(session->ours->context());
@@ -65,6 +108,10 @@ Result<std::unique_ptr<Dtls>> Dtls::make(std::shared_ptr<const Certificate> ours
   }
   SSL* ssl = session->ssl;
   BIO_set_mem_eof_return(session->in, -1);
+  if (Session::has_own_clock()) {
+    BIO_set_callback_ex(session->in, Session::on_bio);
+    BIO_set_callback_arg(session->in, reinterpret_cast<char*>(session.get()));
+  }
   SSL_set_bio(ssl, session->in, session->out);
   SSL_set_app_data(ssl, session.get());
   SSL_set_mtu(ssl, static_cast<long>(datagram_max));
@@ -101,7 +148,8 @@ void Dtls::advance() {
   ERR_clear_error();
 }
 
-void Dtls::input(std::span<const uint8_t> datagram) {
+void Dtls::input(std::span<const uint8_t> datagram, Instant now) {
+  session_->now = now;
   if (state_ == State::failed || state_ == State::closed || demultiplex(datagram) != Demultiplexed::dtls) return;
   // One datagram at a time: a memory BIO knows no borders.
   (void)BIO_reset(session_->in);
@@ -155,16 +203,20 @@ std::vector<Dtls::Datagram> Dtls::take_output() {
   return all;
 }
 
-std::optional<std::chrono::microseconds> Dtls::wait_at_most() const {
+std::optional<Dtls::Instant> Dtls::deadline() const {
+  if (state_ != State::shaking) return std::nullopt;
+  if (Session::has_own_clock()) return session_->again_at;
   timeval left{};
-  if (state_ != State::shaking || DTLSv1_get_timeout(session_->ssl, &left) != 1) return std::nullopt;
-  return std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
+  if (DTLSv1_get_timeout(session_->ssl, &left) != 1) return std::nullopt;
+  return session_->now + std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec);
 }
 
-void Dtls::on_time() {
-  if (state_ != State::shaking) return;
+void Dtls::on_time(Instant now) {
+  session_->now = now;
+  const auto due = deadline();
+  if (!due || now < *due) return;
   ERR_clear_error();
-  if (DTLSv1_handle_timeout(session_->ssl) < 0) failed("no answer to the handshake");
+  if (session_->send_again() < 0) failed("no answer to the handshake");
 }
 
 void Dtls::close() {

@@ -12,26 +12,32 @@
 namespace nearend::srtp {
 
 /// One DTLS association that agrees on the keys of SRTP (RFC 5764, 8842): datagrams in, datagrams out, a deadline. No
-/// sockets. The far end's certificate must be the one that the description told, else the handshake fails and no key
-/// comes of it. One thread. OpenSSL keeps its own clock for what it sends again.
+/// sockets, and no clock but the caller's. The far end's certificate must be the one that the description told, else
+/// the handshake fails and no key comes of it. One thread.
 class Dtls {
  public:
   enum class Role : uint8_t { client, server };  ///< client: a=setup:active
   enum class State : uint8_t { shaking, connected, failed, closed };
   using Datagram = std::vector<uint8_t>;
+  using Instant = std::chrono::steady_clock::time_point;
   static constexpr size_t datagram_max = 1200;
+  /// What was not answered is sent again after this, then after twice as long (RFC 6347 4.2.4.1: shorter than a second
+  /// where somebody waits to speak), and so on.
+  static constexpr std::chrono::milliseconds again_first{400}, again_last{6400};
+  static constexpr int again_max = 8;
 
   /// Errors: internal (OpenSSL). A client has its first datagrams ready at once.
-  static Result<std::unique_ptr<Dtls>> make(std::shared_ptr<const Certificate> ours, Role role, Fingerprint theirs);
+  static Result<std::unique_ptr<Dtls>> make(std::shared_ptr<const Certificate> ours, Role role, Fingerprint theirs,
+                                            Instant now);
   ~Dtls();
   Dtls(const Dtls&) = delete;
 
-  void input(std::span<const uint8_t> datagram);
+  void input(std::span<const uint8_t> datagram, Instant now);
   /// What is to be sent now, in order.
   std::vector<Datagram> take_output();
-  /// How long until on_time() is to be called; nothing when nothing is awaited.
-  std::optional<std::chrono::microseconds> wait_at_most() const;
-  void on_time();
+  /// When on_time() is to be called; nothing when nothing is awaited. Earlier calls do nothing.
+  std::optional<Instant> deadline() const;
+  void on_time(Instant now);
   /// Tells the far end that it is over.
   void close();
 

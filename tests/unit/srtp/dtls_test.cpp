@@ -1,23 +1,8 @@
 #include "srtp/dtls.hpp"
 
 #include <doctest/doctest.h>
-#include <sys/time.h>
 
 #include "srtp/context.hpp"
-
-namespace {
-int64_t shown_us = 0;  // 0: the system's clock
-}  // namespace
-
-// OpenSSL looks here for the time at which it sends again; the test turns it.
-extern "C" int gettimeofday(struct timeval* now, void*) noexcept {
-  timespec real{};
-  clock_gettime(CLOCK_REALTIME, &real);
-  const int64_t us = shown_us ? shown_us : real.tv_sec * 1'000'000 + real.tv_nsec / 1000;
-  now->tv_sec = us / 1'000'000;
-  now->tv_usec = us % 1'000'000;
-  return 0;
-}
 
 namespace {
 
@@ -27,12 +12,15 @@ using namespace std::chrono_literals;
 struct Pair {
   std::shared_ptr<const Certificate> client_is = *Certificate::make(), server_is = *Certificate::make();
   std::unique_ptr<Dtls> client, server;
+  Dtls::Instant now{};
   size_t sent = 0;
 
   Pair() : Pair(nullptr, nullptr) {}
   Pair(const Fingerprint* told_of_server, const Fingerprint* told_of_client) {
-    client = *Dtls::make(client_is, Dtls::Role::client, told_of_server ? *told_of_server : server_is->fingerprint());
-    server = *Dtls::make(server_is, Dtls::Role::server, told_of_client ? *told_of_client : client_is->fingerprint());
+    client =
+        *Dtls::make(client_is, Dtls::Role::client, told_of_server ? *told_of_server : server_is->fingerprint(), now);
+    server =
+        *Dtls::make(server_is, Dtls::Role::server, told_of_client ? *told_of_client : client_is->fingerprint(), now);
   }
   /// Carries what there is both ways until nothing comes any more. `is_lost(number)` takes datagrams out.
   template <class Lose>
@@ -44,7 +32,7 @@ struct Pair {
           CHECK(datagram.size() <= Dtls::datagram_max);
           CHECK(demultiplex(datagram) == Demultiplexed::dtls);
           is_moving = true;
-          if (!is_lost(sent++)) to->input(datagram);
+          if (!is_lost(sent++)) to->input(datagram, now);
         }
       }
     }
@@ -65,7 +53,7 @@ TEST_CASE("two ends agree on the same keys, AEAD first, and read each other's pa
   CHECK(pair.client->receive_key() == pair.server->send_key());
   CHECK(pair.client->send_key() != pair.client->receive_key());
   CHECK(pair.client->send_key()->suite() == Suite::aead_aes_128_gcm);
-  CHECK_FALSE(pair.client->wait_at_most());
+  CHECK_FALSE(pair.client->deadline());
 
   auto sender = *Sender::make(*pair.client->send_key());
   auto receiver = *Receiver::make(*pair.server->receive_key());
@@ -94,44 +82,70 @@ TEST_CASE("a certificate that the description did not tell ends the handshake, a
   CHECK_FALSE(server_deceived.server->send_key());
 }
 
-TEST_CASE("what is lost on the way is sent again when its time has come") {
-  for (size_t lost = 0; lost < 6; ++lost) {
+TEST_CASE("each datagram that is lost is sent again by the caller's clock, and only by it") {
+  for (size_t lost = 0; lost < 8; ++lost) {
     CAPTURE(lost);
-    shown_us = 1'800'000'000'000'000;
     Pair pair;
     pair.carry([&](size_t number) { return number == lost; });
-    for (int i = 0;
-         i < 10 && (pair.client->state() == Dtls::State::shaking || pair.server->state() == Dtls::State::shaking);
-         ++i) {
-      const auto client_waits = pair.client->wait_at_most(), server_waits = pair.server->wait_at_most();
-      REQUIRE((client_waits || server_waits));
-      shown_us += std::max(client_waits.value_or(0us), server_waits.value_or(0us)).count() + 1000;
-      pair.client->on_time();
-      pair.server->on_time();
+    const auto is_shaking = [&] {
+      return pair.client->state() == Dtls::State::shaking || pair.server->state() == Dtls::State::shaking;
+    };
+    for (int i = 0; i < 4 && is_shaking(); ++i) {
+      const auto client_due = pair.client->deadline(), server_due = pair.server->deadline();
+      REQUIRE((client_due || server_due));
+      const auto due = std::min(client_due.value_or(Dtls::Instant::max()), server_due.value_or(Dtls::Instant::max()));
+      const auto on_time = [&](Dtls::Instant now) {
+        pair.now = now;
+        pair.client->on_time(now);
+        pair.server->on_time(now);
+      };
+      const size_t before = pair.sent;
+      on_time(due - 1ms);
       pair.carry();
+      CHECK(pair.sent == before);
+      on_time(due);
+      pair.carry();
+      CHECK(pair.sent > before);
     }
+    CHECK(pair.now.time_since_epoch() <= 2 * Dtls::again_first);
     CHECK(pair.client->state() == Dtls::State::connected);
     CHECK(pair.server->state() == Dtls::State::connected);
     CHECK(pair.client->send_key() == pair.server->receive_key());
   }
-  shown_us = 0;
+}
+
+TEST_CASE("who is never answered asks less and less often, and then no more") {
+  Pair pair;
+  (void)pair.client->take_output();
+  std::vector<Dtls::Instant> asked;
+  for (int i = 0; i < 20 && pair.client->state() == Dtls::State::shaking; ++i) {
+    pair.now = pair.client->deadline().value_or(pair.now + 1h);
+    pair.client->on_time(pair.now);
+    if (!pair.client->take_output().empty()) asked.push_back(pair.now);
+  }
+  CHECK(pair.client->state() == Dtls::State::failed);
+  CHECK(pair.client->reason() == "no answer to the handshake");
+  REQUIRE(asked.size() == Dtls::again_max);
+  CHECK(asked[0].time_since_epoch() == Dtls::again_first);
+  CHECK(asked[1] - asked[0] == 2 * Dtls::again_first);
+  CHECK(asked.back() - asked[asked.size() - 2] == Dtls::again_last);
 }
 
 TEST_CASE("junk before, in and after the handshake changes nothing") {
   Pair pair;
   std::vector<uint8_t> junk(300, 0x16);
-  pair.server->input(junk);
-  pair.server->input({});
+  pair.server->input(junk, pair.now);
+  pair.server->input({}, pair.now);
   for (uint8_t first = 0; first < 255; ++first) {
     junk[0] = first;
-    pair.server->input(junk);
-    pair.client->input(junk);
+    pair.server->input(junk, pair.now);
+    pair.client->input(junk, pair.now);
   }
   pair.carry();
   CHECK(pair.client->state() == Dtls::State::connected);
-  pair.server->input(junk);
+  pair.server->input(junk, pair.now);
   junk[0] = 23;
-  pair.server->input(junk);
+  pair.server->input(junk, pair.now);
   CHECK(pair.server->state() == Dtls::State::connected);
 }
 
