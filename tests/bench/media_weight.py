@@ -1,4 +1,5 @@
 """What a media node's own memory grows by for each bridged leg: the media part of a held call."""
+import base64
 import http.client
 import json
 import os
@@ -36,8 +37,8 @@ class Client:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:200]!r}")
         return json.loads(text) if text else {}
 
-    def bridged_pair(self, number):
-        """Two legs as a forwarded call has them: no inner side, each with its endpoint, bridged."""
+    def bridged_pair(self, number, is_protected=False):
+        """Two legs as a forwarded call has them: no inner side, each with its endpoint, bridged; with SRTP if wanted."""
         anchors = []
         for side in ("a", "b"):
             leg = {"call": f"CA{number}", "leg": f"LG{number:08}{side}", "streams": ["audio"], "has_inner": False,
@@ -46,11 +47,14 @@ class Client:
         remote = {"stream": 0, "rtp": "127.0.0.1:9000", "rtcp": "127.0.0.1:9001",
                   "formats": [{"payload_type": 0, "name": "PCMU", "clock_rate": 8000}]}
         for anchor in anchors:
+            if is_protected:
+                keys = [base64.b64encode(os.urandom(28)).decode() for _ in range(2)]
+                remote["srtp"] = {"suite": "AEAD_AES_128_GCM", "send": keys[0], "receive": keys[1]}
             self.send("PUT", f"/v1/media/anchors/{anchor}/remotes/outer", remote)
         self.send("PUT", f"/v1/media/anchors/{anchors[0]}/path", {"kind": "bridge", "peer": anchors[1]})
 
 
-def kib_a_call(program, counts=(400, 1400)):
+def kib_a_call(program, counts=(400, 1400), is_protected=False):
     work = tempfile.mkdtemp(prefix="nearend-bench-")
     config = os.path.join(work, "media.toml")
     with open(config, "w") as out:
@@ -66,7 +70,7 @@ def kib_a_call(program, counts=(400, 1400)):
         client, points, made = Client(), [], 0
         for count in counts:
             while made < count:
-                client.bridged_pair(made)
+                client.bridged_pair(made, is_protected)
                 made += 1
             time.sleep(5)  # for what setting up leaves behind
             points.append(private_kib(node.pid))

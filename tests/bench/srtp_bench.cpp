@@ -188,7 +188,38 @@ void relay(benchmark::State& state, bool is_secure_in, bool is_secure_out) {
   state.counters["octets"] = static_cast<double>(pair->bytes);
 }
 
+/// A whole handshake; told is the longest time that either end held up its thread.
+void handshake(benchmark::State& state) {
+  const auto client_is = *srtp::Certificate::make(), server_is = *srtp::Certificate::make();
+  std::vector<double> longest;
+  for (auto _ : state) {
+    using Role = srtp::Dtls::Role;
+    std::chrono::nanoseconds longest_step{0};
+    const auto timed = [&](auto step) {
+      const auto begin = std::chrono::steady_clock::now();
+      step();
+      longest_step = std::max<std::chrono::nanoseconds>(longest_step, std::chrono::steady_clock::now() - begin);
+    };
+    std::unique_ptr<srtp::Dtls> client, server;
+    timed([&] { client = *srtp::Dtls::make(client_is, Role::client, server_is->fingerprint(), {}); });
+    timed([&] { server = *srtp::Dtls::make(server_is, Role::server, client_is->fingerprint(), {}); });
+    for (bool is_moving = true; is_moving;) {
+      is_moving = false;
+      for (auto [from, to] : {std::pair(client.get(), server.get()), std::pair(server.get(), client.get())})
+        for (const auto& datagram : from->take_output()) {
+          timed([&] { to->input(datagram, {}); });
+          is_moving = true;
+        }
+    }
+    if (client->state() != srtp::Dtls::State::connected) state.SkipWithError("no keys");
+    longest.push_back(std::chrono::duration<double, std::micro>(longest_step).count());
+  }
+  std::ranges::sort(longest);
+  state.counters["longest_step_us"] = longest[longest.size() / 2];
+}
+
 const int registered = [] {
+  benchmark::RegisterBenchmark("dtls/handshake", handshake);
   for (size_t i = 0; i < srtp::suite_count; ++i) {
     const auto suite = static_cast<Suite>(i);
     const std::string name = suite_name(suite);
