@@ -89,6 +89,8 @@ void describe(config::Section& section, GatewayFile& file) {
   section.table("media", file.media, "The media node in the gateway's process.");
   section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:7400\".");
   section.key("http_listen", file.http_listen, "Health, metrics, /v1/state and /v1/legs; left out: none.");
+  section.key("may_capture", file.may_capture,
+              "Whether /v1/legs/ID/pcap there gives a call's packets, what is said included, to whoever asks.");
 }
 
 void describe(config::Section& section, RouterFile& file) {

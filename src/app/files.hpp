@@ -35,6 +35,7 @@ struct GatewayFile {
   media::NodeSettings media;            ///< Of the media node in this process,
   std::string media_url;                ///< or where the media node apart is: "http://198.51.100.7:8070".
   std::optional<Endpoint> http_listen;  ///< Health, metrics and /v1/state.
+  bool may_capture = false;             ///< Speech too, at the same address.
 };
 struct RouterFile {
   CommonSettings common;

@@ -1,15 +1,20 @@
+#include <algorithm>
+
 #include "app/media_parts.hpp"
 #include "app/role_base.hpp"
+#include "base/text.hpp"
 #include "gateway/file_journal.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/recording_shipper.hpp"
 #include "gateway/shipper.hpp"
+#include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::app {
 namespace {
 
-constexpr std::string_view legs_path = "/v1/legs", legs_path_slash = "/v1/legs/";
+constexpr std::string_view legs_path = "/v1/legs", legs_path_slash = "/v1/legs/", pcap_end = "/pcap";
+constexpr uint64_t capture_default_s = 10;
 
 class GatewayRole final : public RoleBase {
  public:
@@ -80,11 +85,35 @@ class GatewayRole final : public RoleBase {
     if (request.path == "/v1/state")
       co_return http::Response{
           .status = 200, .headers = {{"Content-Type", "application/json"}}, .body = gateway_->state_json()};
+    if (request.path.starts_with(legs_path_slash) && request.path.ends_with(pcap_end)) {
+      auto packets = co_await capture(std::move(request));
+      co_return packets;
+    }
     if (request.path == legs_path || request.path.starts_with(legs_path_slash)) {
       auto report = co_await legs(request.path.substr(std::min(request.path.size(), legs_path_slash.size())));
       co_return report;
     }
-    co_return http::Response{.status = 404, .body = "/healthz, /metrics, /v1/state, /v1/legs or /v1/legs/ID\n"};
+    co_return http::Response{.status = 404,
+                             .body = "/healthz, /metrics, /v1/state, /v1/legs, /v1/legs/ID or /v1/legs/ID/pcap\n"};
+  }
+
+  /// Speech is not for everybody who may see figures.
+  Task<http::Response> capture(http::ServerRequest request) {
+    if (!file_.may_capture)
+      co_return http::Response{.status = 403, .body = "may_capture is off in this gateway's settings\n"};
+    const size_t first = legs_path_slash.size();
+    std::string id = request.path.substr(first, request.path.size() - first - pcap_end.size());
+    uint64_t seconds = capture_default_s;
+    for (const auto& [name, value] : http::parse_form(request.query).value_or(http::Form()))
+      if (name == "seconds") seconds = std::clamp<uint64_t>(parse_unsigned(value).value_or(seconds), 1, 30);
+    telemetry::info("packets captured", {{"leg", id}, {"seconds", seconds}, {"by", request.peer.to_string()}});
+    auto packets = co_await gateway_->capture(std::move(id), std::chrono::seconds(seconds));
+    if (!packets) {
+      const int status = packets.error().kind == Error::Kind::not_found ? 404 : 503;
+      co_return http::Response{.status = status, .body = packets.error().text + "\n"};
+    }
+    co_return http::Response{
+        .status = 200, .headers = {{"Content-Type", "application/vnd.tcpdump.pcap"}}, .body = std::move(*packets)};
   }
 
   Task<http::Response> legs(std::string id) {

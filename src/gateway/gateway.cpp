@@ -251,6 +251,12 @@ Task<Result<std::string>> Gateway::legs_json(std::string id) const {
   co_return some;
 }
 
+Task<Result<std::string>> Gateway::capture(std::string id, std::chrono::seconds length) const {
+  LegReport report(core_->parts_);
+  auto packets = co_await report.capture(std::move(id), length);
+  co_return packets;
+}
+
 std::string Gateway::state_json() const {
   const Core& core = *core_;
   json::array providers;

@@ -44,6 +44,8 @@ class Gateway {
   std::string state_json() const;
   /// JSON for `/v1/legs` and, with a leg's or a call's id, `/v1/legs/ID`: docs/gateway-api.md. Errors: not_found.
   Task<Result<std::string>> legs_json(std::string id) const;
+  /// The packets of a leg or call for so long from now on, as a pcap file. Errors: not_found, and the media node's.
+  Task<Result<std::string>> capture(std::string id, std::chrono::seconds length) const;
 
  private:
   class Core;

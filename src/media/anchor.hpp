@@ -9,6 +9,7 @@
 #include "media/jobs.hpp"
 #include "media/protection.hpp"
 #include "media/source_gate.hpp"
+#include "media/wire_tap.hpp"
 #include "rtp/continuity.hpp"
 #include "rtp/receiver.hpp"
 #include "rtp/rtcp.hpp"
@@ -82,8 +83,11 @@ struct Port {
   Socket rtp_socket = 0, rtcp_socket = 0;
   SourceGate gate;
   std::unique_ptr<PreviousRemote> previous;
-  std::unique_ptr<LentFlow> lent;  ///< The kernel relays what comes in here.
+  std::unique_ptr<LentFlow> lent;          ///< The kernel relays what comes in here.
   std::unique_ptr<Protection> protection;  ///< SRTP; null where the far end speaks RTP.
+  WireTaps* wire_taps = nullptr;           ///< The anchor's.
+  PortOf place;
+  bool is_bare = true;  ///< Neither of them: what comes and goes is RTP for nobody else. See set_bare().
   CodecList codecs;
   bool has_remote = false, may_send = true, may_receive = true, has_first_packet = false, is_opaque = false;
   uint16_t ptime_ms = 20;
@@ -105,8 +109,9 @@ struct Port {
   std::optional<float> rtt_ms, remote_loss;
   PortCounters counters;
 
+  void set_bare() { is_bare = !protection && !wire_taps; }
   /// Plain speech to or from one known far end.
-  bool is_relayable() const { return has_remote && !is_opaque && !previous && !protection; }
+  bool is_relayable() const { return has_remote && !is_opaque && !previous && is_bare; }
 };
 
 struct Stream {
@@ -151,6 +156,7 @@ struct Anchor {
   uint32_t own_event_timestamp = 0;
   io::Instant feed_since{};
   std::unique_ptr<AnchorJobs> jobs;
+  std::unique_ptr<WireTaps> wire_taps;
   uint8_t lent = 0;  ///< Ports whose packets the kernel relays.
   milliseconds lent_pause{200};
   io::Instant lent_again_at{};

@@ -157,6 +157,15 @@ struct CollectRequest {
   PlayRequest prompt;                      ///< Interrupted by the first digit.
 };
 
+/// A copy of a leg's packets: forked as RTP to somebody else, or kept for a look at what went wrong. SRTP is taken off.
+struct TapRequest {
+  Endpoint in;                             ///< Where what the endpoint says goes as well; port 0: nowhere.
+  Endpoint out;                            ///< The same of what it hears.
+  uint32_t capture_bytes = 0;              ///< Keeps so much of the newest packets, all streams and sides and their RTCP.
+  bool is_as_on_line = false;              ///< The capture holds SRTP where the line does.
+};
+inline constexpr uint32_t capture_bytes_min = 64 << 10, capture_bytes_max = 4 << 20;
+
 /// What a node tells about its anchors, in order per anchor.
 namespace event {
 struct Digit { char digit = '0'; milliseconds length{0}; bool is_in_band = false; };
@@ -224,6 +233,12 @@ class Control {
   virtual Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) = 0;
   virtual Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) = 0;
   virtual Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) = 0;
+  /// Copies the leg's packets until stop(); the talk loses none by it. Has no event. Errors: invalid (what is asked),
+  /// unavailable (taps_max at work on the leg), unsupported.
+  virtual Task<Result<JobId>> tap(AnchorId anchor, TapRequest request);
+  /// What a tap has kept since it began or was last asked: a pcap file. Errors: not_found, timeout, unsupported.
+  virtual Task<Result<std::string>> capture(AnchorId anchor, JobId job);
+  static constexpr size_t taps_max = 4;
   /// Ends a job; its Ended event follows. Unknown jobs are ignored.
   virtual void stop(AnchorId anchor, JobId job) = 0;
   /// Loads a URL into the node's cache ahead of need.

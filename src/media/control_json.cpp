@@ -473,6 +473,30 @@ Result<CollectRequest> read_collect(const json::value& value) {
   return request;
 }
 
+json::value to_value(const TapRequest& request) {
+  json::object object{{"capture_bytes", request.capture_bytes}, {"is_as_on_line", request.is_as_on_line}};
+  if (request.in.port != 0) object["in"] = request.in.to_string();
+  if (request.out.port != 0) object["out"] = request.out.to_string();
+  return object;
+}
+
+Result<TapRequest> read_tap(const json::value& value) {
+  auto object = as_object(value, "the tap");
+  if (!object) return pass(object);
+  TapRequest request;
+  for (auto [key, to] : {std::pair("in", &request.in), std::pair("out", &request.out)}) {
+    if (!(*object)->contains(key)) continue;
+    auto endpoint = endpoint_of(**object, key);
+    if (!endpoint) return pass(endpoint);
+    *to = *endpoint;
+  }
+  auto bytes = number_or(**object, "capture_bytes", 0, 0, capture_bytes_max);
+  if (!bytes) return pass(bytes);
+  request.capture_bytes = static_cast<uint32_t>(*bytes);
+  request.is_as_on_line = json_bool_or(**object, "is_as_on_line", false);
+  return request;
+}
+
 json::value to_value(const std::vector<StreamStats>& stats) {
   json::array list;
   for (const StreamStats& one : stats) {

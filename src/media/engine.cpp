@@ -58,6 +58,8 @@ void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_i
     Stream stream{sockets.kind, make_port(), make_port(), has_inner};
     const bool is_opaque = sockets.kind != StreamKind::audio;
     stream.outer.is_opaque = stream.inner.is_opaque = is_opaque;
+    stream.outer.place = {static_cast<uint8_t>(anchor->streams.size()), Side::outer};
+    stream.inner.place = {stream.outer.place.stream, Side::inner};
     stream.outer.rtp_socket = sockets.outer_rtp;
     stream.outer.rtcp_socket = sockets.outer_rtcp;
     stream.inner.rtp_socket = sockets.inner_rtp;

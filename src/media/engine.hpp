@@ -80,6 +80,10 @@ class Engine {
   void record(JobId job, const RecordRequest& request, std::string path, io::Instant now);
   void collect(AnchorId id, JobId job, const CollectRequest& request, std::vector<PlayItem> prompt, io::Instant now);
   void stop(AnchorId id, JobId job, io::Instant now);
+  /// Copies the leg's packets, until stop() with the tap's job.
+  void tap(AnchorId id, std::unique_ptr<WireTap> tap, io::Instant now);
+  /// What the tap has kept; null where there is none. `fresh` goes on in its place: nothing is copied here.
+  std::unique_ptr<PacketRing> capture(AnchorId id, JobId job, std::unique_ptr<PacketRing> fresh);
 
   /// Anchors between two engines of a node.
   struct Parcel {
@@ -119,6 +123,16 @@ class Engine {
                  io::Instant now);
   void send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet);
+
+  // engine_taps.cpp
+  void end_tap(Anchor& anchor, JobId job);
+  static void set_taps(Anchor& anchor);
+  bool enter(Anchor& anchor, Port& port, const Inlet& inlet, const Endpoint& from, std::span<uint8_t>& datagram,
+             Protection::Kind kind, io::Instant now);
+  void send_with_care(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
+  void show_leaving(Port& port, const Endpoint& to, std::span<const uint8_t> packet, Protection::Kind kind,
+                    bool is_on_line);
+  void show(Port& port, const Crossing& crossing, std::span<const uint8_t> datagram);
 
   void replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t> datagram, io::Instant now);
   static void describe(const Port& port, Arrival& arrival);
@@ -204,6 +218,7 @@ class Engine {
   uint64_t last_source_;
   size_t anchor_count_ = 0;
   size_t sweep_ = 0;
+  io::Instant shown_at_{};  // for taps: a tick old at most
   std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot
   std::vector<AnchorId> active_;
   std::vector<std::unique_ptr<Recorder>> recorders_;

@@ -76,7 +76,9 @@ void Engine::record(JobId job, const RecordRequest& request, std::string path, i
 }
 
 void Engine::stop(AnchorId id, JobId job, io::Instant now) {
-  if (Anchor* anchor = find(id); anchor && anchor->jobs) {
+  Anchor* anchor = find(id);
+  if (anchor) end_tap(*anchor, job);
+  if (anchor && anchor->jobs) {
     if (anchor->jobs->collector && anchor->jobs->collector->job == job) end_collector(*anchor, "", false, now);
     if (anchor->jobs->player && anchor->jobs->player->job() == job) end_player(*anchor, true, now);
   }

@@ -16,7 +16,7 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
                         io::Instant now) {
   Stream& stream = anchor.streams[inlet.stream];
   Port& port = stream.at(inlet.side);
-  if (port.protection && !unprotect(anchor, port, from, datagram, Protection::Kind::rtcp, now)) return;
+  if (!port.is_bare && !enter(anchor, port, inlet, from, datagram, Protection::Kind::rtcp, now)) return;
   if (!port.gate.admit_rtcp(from)) {
     // The reports of a remote that has just been replaced are late, not foreign.
     ++(port.previous ? port.counters.late : port.counters.dropped_source);

@@ -8,6 +8,7 @@ namespace nearend::media {
 
 void Engine::set_protection(Port& port, const Remote& remote, io::Instant now) {
   if (!port.protection && (remote.srtp || remote.dtls)) port.protection = std::make_unique<Protection>();
+  port.set_bare();
   if (!port.protection) return;
   port.protection->set(remote, now);
   send_handshake(port, port.gate.rtp_target());
@@ -43,6 +44,7 @@ bool Engine::unprotect(Anchor& anchor, Port& port, const Endpoint& from, std::sp
                        Protection::Kind kind, io::Instant now) {
   if (port.protection->is_over(now)) {
     port.protection.reset();
+    port.set_bare();
     return true;
   }
   if (port.protection->has_dtls() && srtp::demultiplex(datagram) == srtp::Demultiplexed::dtls) {
@@ -59,7 +61,10 @@ bool Engine::unprotect(Anchor& anchor, Port& port, const Endpoint& from, std::sp
 }
 
 void Engine::send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
-  if (!port.protection->is_required()) return transmit(anchor, port, side, packet, now);
+  if (!port.protection->is_required()) {
+    if (port.wire_taps) show_leaving(port, port.gate.rtp_target(), packet, Protection::Kind::rtp, true);
+    return transmit(anchor, port, side, packet, now);
+  }
   if (!port.may_send || port.gate.rtp_target().port == 0) return;
   std::array<uint8_t, datagram_size_max + srtp::trailer_max> room;
   const auto sealed = port.protection->seal(packet, room, Protection::Kind::rtp);
@@ -67,18 +72,25 @@ void Engine::send_protected(Anchor& anchor, Port& port, Side side, std::span<con
     ++port.counters.dropped_srtp;
     return;
   }
+  if (port.wire_taps) show_leaving(port, port.gate.rtp_target(), sealed, Protection::Kind::rtp, true);
   transmit(anchor, port, side, sealed, now);
   port.counters.octets_out -= sealed.size() - packet.size();
 }
 
 void Engine::send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet) {
   const Socket socket = port.gate.is_rtcp_mux() ? port.rtp_socket : port.rtcp_socket;
-  if (!port.protection || !port.protection->is_required()) return output_.send(socket, to, packet);
+  if (port.wire_taps) show_leaving(port, to, packet, Protection::Kind::rtcp, false);
+  if (!port.protection || !port.protection->is_required()) {
+    if (port.wire_taps) show_leaving(port, to, packet, Protection::Kind::rtcp, true);
+    return output_.send(socket, to, packet);
+  }
   // A port of its own would want an association of its own (RFC 5764 4).
   if (port.protection->has_dtls() && !port.gate.is_rtcp_mux()) return;
   std::array<uint8_t, datagram_size_max + srtp::trailer_max> room;
   const auto sealed = port.protection->seal(packet, room, Protection::Kind::rtcp);
-  if (!sealed.empty()) output_.send(socket, to, sealed);
+  if (sealed.empty()) return;
+  if (port.wire_taps) show_leaving(port, to, sealed, Protection::Kind::rtcp, true);
+  output_.send(socket, to, sealed);
 }
 
 }  // namespace nearend::media

@@ -12,6 +12,7 @@ constexpr size_t sweep_parts = 25;                    // each anchor is looked a
 }  // namespace
 
 void Engine::tick(io::Instant now) {
+  shown_at_ = now;
   for (size_t i = 0; i < active_.size();) {
     Anchor* anchor = find(active_[i]);
     if (anchor) tick_active(*anchor, now);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr milliseconds command_timeout{5000};
 constexpr milliseconds poll_wait{20'000};
+constexpr size_t capture_limit = 2 * capture_bytes_max;  // in Base64, with what is around it
 constexpr milliseconds poll_rest{500};
 
 std::string anchor_target(AnchorId anchor, std::string_view rest) {
@@ -30,10 +31,11 @@ HttpControl::HttpControl(io::Loop& loop, http::Client& client, Settings settings
 HttpControl::~HttpControl() = default;
 
 Task<HttpControl::Answer> HttpControl::send(std::string method, std::string target, std::string body,
-                                            milliseconds timeout) {
+                                            milliseconds timeout, size_t body_limit) {
   http::Request request{
       .method = std::move(method), .url = settings_.url + target, .body = std::move(body), .pool = "media-control"};
   request.total_timeout = timeout;
+  request.body_limit = body_limit;
   if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   if (!settings_.peer_key.empty())
     request.headers.emplace_back(
@@ -140,6 +142,21 @@ Task<Result<JobId>> HttpControl::record(AnchorId anchor, RecordRequest request) 
 }
 Task<Result<JobId>> HttpControl::collect(AnchorId anchor, CollectRequest request) {
   return start(anchor, "collect", to_value(request));
+}
+
+Task<Result<JobId>> HttpControl::tap(AnchorId anchor, TapRequest request) {
+  return start(anchor, "tap", to_value(request));
+}
+
+Task<Result<std::string>> HttpControl::capture(AnchorId anchor, JobId job) {
+  std::string target = anchor_target(anchor, fmt::format("jobs/{}/capture", id_text(static_cast<uint64_t>(job))));
+  std::string nothing;
+  auto answer = co_await send("GET", std::move(target), std::move(nothing), command_timeout, capture_limit);
+  if (!answer) co_return pass(answer);
+  const json::object* object = answer->if_object();
+  auto bytes = object != nullptr ? bytes_of_base64(json_string_or(*object, "pcap", "")) : std::nullopt;
+  if (!bytes) co_return fail(Error::Kind::malformed, "the media node answered without packets");
+  co_return std::move(*bytes);
 }
 
 void HttpControl::stop(AnchorId anchor, JobId job) {

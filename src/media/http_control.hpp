@@ -38,6 +38,8 @@ class HttpControl final : public Control {
   Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
   Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
+  Task<Result<JobId>> tap(AnchorId anchor, TapRequest request) override;
+  Task<Result<std::string>> capture(AnchorId anchor, JobId job) override;
   void stop(AnchorId anchor, JobId job) override;
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
@@ -59,7 +61,8 @@ class HttpControl final : public Control {
     bool is_running = false;
   };
 
-  Task<Answer> send(std::string method, std::string target, std::string body, milliseconds timeout);
+  Task<Answer> send(std::string method, std::string target, std::string body, milliseconds timeout,
+                    size_t body_limit = 1 << 20);
   /// Puts a command in its anchor's lane and waits for its answer.
   Task<Answer> ask(AnchorId anchor, std::string method, std::string target, json::value body);
   void tell(AnchorId anchor, std::string method, std::string target, json::value body);

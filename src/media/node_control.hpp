@@ -26,6 +26,8 @@ class NodeControl : public Control {
   Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
   Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
+  Task<Result<JobId>> tap(AnchorId anchor, TapRequest request) override;
+  Task<Result<std::string>> capture(AnchorId anchor, JobId job) override;
   void stop(AnchorId anchor, JobId job) override;
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
@@ -78,6 +80,7 @@ class NodeControl : public Control {
     std::string leg;
     std::vector<SocketPair> pairs;
     std::vector<JobId> jobs;
+    std::vector<std::pair<JobId, uint32_t>> taps;  // and how much they keep
     bool has_inner = true;
     std::optional<Path> armed;
     std::chrono::seconds lease{0};
@@ -93,6 +96,7 @@ class NodeControl : public Control {
   Result<void> connect_now(AnchorId anchor, const Path& path);
   Result<JobId> play_now(AnchorId anchor, PlayRequest request);
   Result<JobId> collect_now(AnchorId anchor, CollectRequest request);
+  Result<JobId> tap_now(AnchorId anchor, TapRequest request);
   Result<JobId> record_now(AnchorId anchor, RecordRequest request);
   Result<std::vector<PlayItem>> make_items(const std::vector<Source>& sources);
   void load_missing(AnchorId anchor, JobId job, const std::vector<Source>& sources, const std::vector<PlayItem>& items);

@@ -122,9 +122,52 @@ Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
   return job;
 }
 
+Task<Result<JobId>> NodeControl::tap(AnchorId anchor, TapRequest request) {
+  co_return tap_now(anchor, request);
+}
+
+Result<JobId> NodeControl::tap_now(AnchorId anchor, TapRequest request) {
+  auto held = find(anchor);
+  if (!held) return pass(held);
+  if (request.in.port == 0 && request.out.port == 0 && request.capture_bytes == 0)
+    return fail(Error::Kind::invalid, "tap: one of 'in', 'out' and 'capture_bytes' is needed");
+  for (const Endpoint& to : {request.in, request.out})
+    if (to.address.is_multicast() || to.address == IpAddress::v4(0xffffffff))
+      return fail(Error::Kind::refused, "tap: {} is a multicast or broadcast address", to.address.to_string());
+  if (request.capture_bytes != 0)
+    request.capture_bytes = std::clamp(request.capture_bytes, capture_bytes_min, capture_bytes_max);
+  if ((*held)->taps.size() >= taps_max)
+    return fail(Error::Kind::unavailable, "{} taps are at work on the leg already", taps_max);
+  const JobId job = next_job();
+  (*held)->taps.emplace_back(job, request.capture_bytes);
+  command(anchor, [anchor, tap = std::make_unique<WireTap>(job, request, (*held)->info.streams)](
+                      Engine& engine, io::Instant now) mutable { engine.tap(anchor, std::move(tap), now); });
+  return job;
+}
+
+Task<Result<std::string>> NodeControl::capture(AnchorId anchor, JobId job) {
+  auto held = find(anchor);
+  if (!held) co_return pass(held);
+  const auto found = std::ranges::find(held.value()->taps, job, &std::pair<JobId, uint32_t>::first);
+  if (found == held.value()->taps.end() || found->second == 0)
+    co_return fail(Error::Kind::not_found, "no tap {:x} keeps packets here", static_cast<uint64_t>(job));
+  io::Reply<std::unique_ptr<PacketRing>> reply(loop_);
+  auto fresh = std::make_unique<PacketRing>(found->second);
+  command(anchor, [anchor, job, reply, &loop = loop_, fresh = std::move(fresh)](Engine& engine, io::Instant) mutable {
+    loop.post([reply, ring = engine.capture(anchor, job, std::move(fresh))]() mutable { reply.set(std::move(ring)); });
+  });
+  const io::Instant deadline = loop_.now() + std::chrono::seconds(2);
+  auto ring = co_await reply.wait(deadline);
+  if (!ring) co_return fail(Error::Kind::timeout, "the media thread did not answer");
+  if (!*ring) co_return fail(Error::Kind::not_found, "the tap is gone");
+  co_return (*ring)->to_pcap();
+}
+
 void NodeControl::stop(AnchorId anchor, JobId job) {
-  if (auto held = find(anchor))
-    command(anchor, [anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
+  auto held = find(anchor);
+  if (!held) return;
+  std::erase_if((*held)->taps, [&](const auto& tap) { return tap.first == job; });
+  command(anchor, [anchor, job](Engine& engine, io::Instant now) { engine.stop(anchor, job, now); });
 }
 
 }  // namespace nearend::media

@@ -39,7 +39,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     anchor.early->keep(inlet.side, from, datagram, false, now);
     return;
   }
-  if (port.protection && !unprotect(anchor, port, from, datagram, Protection::Kind::rtp, now)) return;
+  if (!port.is_bare && !enter(anchor, port, inlet, from, datagram, Protection::Kind::rtp, now)) return;
   const auto packet = rtp::parse_packet(datagram);
   if (!packet) {
     ++port.counters.dropped_malformed;
@@ -335,10 +335,10 @@ void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival
 }
 
 void Engine::send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
-  if (port.protection)
-    send_protected(anchor, port, side, packet, now);
-  else
+  if (port.is_bare)
     transmit(anchor, port, side, packet, now);
+  else
+    send_with_care(anchor, port, side, packet, now);
 }
 
 void Engine::transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {

@@ -216,9 +216,16 @@ Task<Server::Answer> Server::route_anchor(std::string method, media::AnchorId an
     control_.open(anchor);
     co_return json::value(nullptr);
   }
-  if (what == "POST play" || what == "POST record" || what == "POST collect") {
+  if (what == "POST play" || what == "POST record" || what == "POST collect" || what == "POST tap") {
     auto job = co_await start_job(anchor, rest[0], std::move(body));
     co_return job;
+  }
+  if (what == "GET jobs" && rest.size() == 3 && rest[2] == "capture") {
+    auto job = media::parse_id(rest[1]);
+    if (!job) co_return pass(job);
+    auto packets = co_await control_.capture(anchor, static_cast<media::JobId>(*job));
+    if (!packets) co_return pass(packets);
+    co_return json::value(json::object{{"pcap", base64(*packets)}});
   }
   if (what == "DELETE jobs" && rest.size() == 2) {
     auto job = media::parse_id(rest[1]);
@@ -256,6 +263,10 @@ Task<Server::Answer> Server::start_job(media::AnchorId anchor, std::string kind,
     auto request = media::read_record(body);
     if (!request) co_return pass(request);
     job = co_await control_.record(anchor, std::move(*request));
+  } else if (kind == "tap") {
+    auto request = media::read_tap(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.tap(anchor, *request);
   } else {
     auto request = media::read_collect(body);
     if (!request) co_return pass(request);

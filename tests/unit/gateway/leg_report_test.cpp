@@ -2,6 +2,7 @@
 
 #include "base/json.hpp"
 #include "io/async.hpp"
+#include "media/packet_ring.hpp"
 #include "unit/gateway/region.hpp"
 
 using namespace nearend;
@@ -88,4 +89,48 @@ TEST_CASE("a call's SID gives its legs, a leg's id that one, anything else an er
   const auto none = talk.ask("LG0");
   REQUIRE_FALSE(none);
   CHECK(none.error().text.find("/v1/legs") != std::string::npos);
+}
+
+TEST_CASE("the packets of a call's legs are taken for a while and given as one file, in order of time") {
+  Talk talk;
+  const std::string leg = text_of(talk.ask("")->as_object().at("legs").as_array()[0].as_object(), "leg");
+  const std::string call = text_of(talk.ask("")->as_object().at("legs").as_array()[0].as_object(), "call");
+  media::PacketRing first(1000), second(1000);
+  const Endpoint at = *parse_endpoint("192.0.2.1:4000");
+  const std::array<uint8_t, 3> payload{1, 2, 3};
+  first.add(2'000'000, at, at, payload);
+  second.add(1'000'000, at, at, payload);
+  talk.region.media.captures = {{static_cast<media::AnchorId>(1), first.to_pcap()},
+                                {static_cast<media::AnchorId>(2), second.to_pcap()}};
+  std::optional<Result<std::string>> answer;
+  const auto take = [](Gateway& gateway, std::string id, std::optional<Result<std::string>>& to) -> Task<void> {
+    auto packets = co_await gateway.capture(std::move(id), 3s);
+    to = std::move(packets);
+  };
+  const auto ask = [&](std::string id) {
+    answer.reset();
+    io::Scope scope(talk.region.host.loop());
+    scope.spawn(take(*talk.region.gateway, std::move(id), answer));
+    talk.world.run(2900ms);
+    const bool is_early = answer && answer->has_value();
+    talk.world.run(200ms);
+    REQUIRE(answer);
+    return is_early;
+  };
+  CHECK_FALSE(ask(call));
+  REQUIRE(*answer);
+  CHECK(**answer == media::merged_pcap({second.to_pcap(), first.to_pcap()}));
+  CHECK((**answer).size() == first.to_pcap().size() + second.to_pcap().size() - 24);
+  CHECK(talk.region.media.count("1 tap 4194304") == 1);
+  CHECK(talk.region.media.count("2 tap 4194304") == 1);
+  CHECK(std::ranges::count_if(talk.region.media.lines, [](const auto& line) { return line.contains(" stop "); }) == 2);
+
+  CHECK_FALSE(ask(leg));
+  REQUIRE(*answer);
+  CHECK((**answer).size() == first.to_pcap().size());
+  (void)ask("CAnobody");
+  CHECK(answer->error().kind == Error::Kind::not_found);
+  talk.region.media.captures.clear();
+  (void)ask(leg);
+  CHECK(answer->error().kind == Error::Kind::not_found);
 }

@@ -77,6 +77,17 @@ class FakeMedia final : public media::Control {
     note("{} collect", number(anchor));
     co_return static_cast<media::JobId>(++jobs_made);
   }
+  std::map<media::AnchorId, std::string> captures;  ///< What a tap on it has kept.
+  Task<Result<media::JobId>> tap(media::AnchorId anchor, media::TapRequest request) override {
+    co_await io::sleep_for(loop_, 10us);
+    note("{} tap {}", number(anchor), request.capture_bytes);
+    co_return static_cast<media::JobId>(++jobs_made);
+  }
+  Task<Result<std::string>> capture(media::AnchorId anchor, media::JobId) override {
+    co_await io::sleep_for(loop_, 10us);
+    if (!captures.contains(anchor)) co_return fail(Error::Kind::not_found, "the tap is gone");
+    co_return captures[anchor];
+  }
   void stop(media::AnchorId anchor, media::JobId job) override {
     note("{} stop {}", number(anchor), static_cast<uint64_t>(job));
   }

@@ -418,6 +418,42 @@ TEST_CASE("tiers: a recorder that comes and goes costs the talk no packet and mi
   });
 }
 
+TEST_CASE("tiers: a tap that comes and goes costs the talk no packet and gets its own") {
+  over_tiers([](Talk& talk) {
+    RealPhone &a = talk.add(), &b = talk.add();
+    RealPhone copy(talk.node, 99, talk.ip);
+    talk.bridge(0, 1);
+    for (int round = 0; round < 3; ++round) {
+      talk.settle(0, 1);
+      const auto job = talk.node.wait(
+          talk.node.control().tap(talk.legs[0].id, {.in = copy.local(), .capture_bytes = capture_bytes_max}));
+      REQUIRE(job);
+      const size_t before = copy.heard.size();
+      talk.run_for(400ms);
+      CHECK_FALSE(talk.is_in_kernel(0));
+      CHECK_FALSE(talk.is_in_kernel(1));
+      CHECK(copy.heard.size() - before >= 18);
+      const auto packets = talk.node.wait(talk.node.control().capture(talk.legs[0].id, *job));
+      REQUIRE(packets);
+      CHECK(packets->size() > 36 * 200);
+      talk.node.control().stop(talk.legs[0].id, *job);
+    }
+    // More often than the kernel has the streams: coming and going in every state of the way there and back.
+    for (int round = 0; round < 40; ++round) {
+      const auto job = talk.node.wait(talk.node.control().tap(talk.legs[round % 2].id, {.in = copy.local()}));
+      REQUIRE(job);
+      talk.run_for(milliseconds(7 + round % 11));
+      talk.node.control().stop(talk.legs[round % 2].id, *job);
+      talk.run_for(milliseconds(5 + round * 3 % 13));
+    }
+    talk.settle(0, 1);
+    for (RealPhone* phone : {&a, &b}) {
+      CHECK(phone->breaks() == 0);
+      CHECK(phone->missed() == 0);
+    }
+  });
+}
+
 TEST_CASE("tiers: a source with another SSRC is believed at its second packet, and ours stays") {
   over_tiers([](Talk& talk) {
     RealPhone &a = talk.add(), &b = talk.add();

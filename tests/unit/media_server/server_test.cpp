@@ -324,3 +324,31 @@ TEST_CASE("the API works over real HTTP") {
   REQUIRE(state);
   CHECK((*state)->anchors == 1);
 }
+
+TEST_CASE("a tap and what it kept cross the media control API") {
+  FarNode far;
+  World& world = far.world;
+  AllocateRequest request;
+  request.leg = "a";
+  const auto leg = world.wait(far.control->allocate(request));
+  REQUIRE(leg);
+  Phone phone(world.loop, world.net, "192.0.2.10", 111), copy(world.loop, world.net, "192.0.2.30", 333);
+  Remote remote{.rtp = phone.local(), .formats = telephone_formats()};
+  REQUIRE(world.wait(far.control->set_remote(leg->id, Side::outer, remote)));
+  phone.talk_to(leg->streams[0].outer);
+  const auto job = world.wait(far.control->tap(leg->id, {.in = copy.local(), .capture_bytes = capture_bytes_max}));
+  REQUIRE(job);
+  world.loop.run_for(30s);
+  CHECK(copy.heard.size() > 1450);
+  const auto packets = world.wait(far.control->capture(leg->id, *job));
+  REQUIRE(packets);
+  CHECK(packets->size() > 1450 * 216);
+  CHECK(packets->starts_with("\xd4\xc3\xb2\xa1"));
+  far.control->stop(leg->id, *job);
+  world.loop.run_for(100ms);
+  const size_t before = copy.heard.size();
+  world.loop.run_for(1s);
+  CHECK(copy.heard.size() == before);
+  CHECK(world.wait(far.control->capture(leg->id, *job)).error().kind == Error::Kind::not_found);
+  CHECK(world.wait(far.control->tap(leg->id, {})).error().kind == Error::Kind::invalid);
+}
