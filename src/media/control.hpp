@@ -38,17 +38,6 @@ struct Format {
 /// Kind of an m-line; each has its own ports and its own path.
 enum class StreamKind : uint8_t { audio, video, screen, text };
 
-/// What an anchor is asked to hold.
-struct AllocateRequest {
-  std::string call;                        ///< Call SID, for logs and pcap.
-  std::string leg;                         ///< Leg id; also the idempotency key: the same leg gives the same anchor.
-  std::vector<StreamKind> streams{StreamKind::audio};
-  std::vector<std::string> needs;          ///< "play", "record", "tts", "collect", "bridge", "mix", ...; refused when the node lacks one.
-  IpAddress::Family outer_family = IpAddress::Family::v4;
-  bool has_inner = true;                   ///< False on a node where the leg's only side is its outer one.
-  std::chrono::seconds lease{120};         ///< Renewed by every command and by renew(); 0: none (in-process).
-};
-
 /// Where an anchor listens. Ports are even for RTP; RTCP is on port + 1 or, by RFC 5761, on the same.
 struct AnchorInfo {
   AnchorId id = AnchorId::none;
@@ -114,6 +103,20 @@ struct Path {
   /// `overlap` more for what is in flight; first arrival per timestamp wins.
   milliseconds prove_within{100};
   milliseconds overlap{100};
+};
+
+/// What an anchor is asked to hold.
+struct AllocateRequest {
+  std::string call;                        ///< Call SID, for logs and pcap.
+  std::string leg;                         ///< Leg id; also the idempotency key: the same leg gives the same anchor.
+  std::vector<StreamKind> streams{StreamKind::audio};
+  std::vector<std::string> needs;          ///< "play", "record", "tts", "collect", "bridge", "mix", ...; refused when the node lacks one.
+  IpAddress::Family outer_family = IpAddress::Family::v4;
+  bool has_inner = true;                   ///< False on a node where the leg's only side is its outer one.
+  std::chrono::seconds lease{120};         ///< Renewed by every command and by renew(); 0: none (in-process).
+  /// What is known already, as set_remote() and connect() would tell it afterwards: a round trip each is saved. Refused as a whole.
+  std::vector<Remote> outer_remotes;
+  std::optional<Path> path;
 };
 
 /// What happened on a move; kept in the call's record.

@@ -118,49 +118,6 @@ Result<Side> parse_side(std::string_view text) {
   return sides.parse(text);
 }
 
-json::value to_value(const AllocateRequest& request) {
-  json::array streams;
-  for (StreamKind kind : request.streams) streams.emplace_back(kinds.of(kind));
-  return json::object{{"call", request.call},
-                      {"leg", request.leg},
-                      {"streams", std::move(streams)},
-                      {"needs", to_list(request.needs)},
-                      {"outer_family", request.outer_family == IpAddress::Family::v6 ? "ipv6" : "ipv4"},
-                      {"has_inner", request.has_inner},
-                      {"lease_s", request.lease.count()}};
-}
-
-Result<AllocateRequest> read_allocate(const json::value& value) {
-  auto object = as_object(value, "the request");
-  if (!object) return pass(object);
-  AllocateRequest request;
-  request.call = json_string_or(**object, "call", "");
-  auto leg = json_string(**object, "leg");
-  if (!leg) return pass(leg);
-  request.leg = std::move(*leg);
-  auto streams = strings_of(**object, "streams");
-  if (!streams) return pass(streams);
-  if (!streams->empty()) request.streams.clear();
-  for (const std::string& name : *streams) {
-    auto kind = kinds.parse(name);
-    if (!kind) return pass(kind);
-    request.streams.push_back(*kind);
-  }
-  auto needs = strings_of(**object, "needs");
-  if (!needs) return pass(needs);
-  request.needs = std::move(*needs);
-  const std::string family = json_string_or(**object, "outer_family", "ipv4");
-  if (family != "ipv4" && family != "ipv6")
-    return fail(Error::Kind::invalid, "'outer_family' is \"{}\"; ipv4 or ipv6 would be right", family);
-  if (family == "ipv6") request.outer_family = IpAddress::Family::v6;
-  request.has_inner = json_bool_or(**object, "has_inner", true);
-  // Over the network there is always a lease: nobody else would free what a dead client held.
-  auto lease = number_or(**object, "lease_s", 120, 1, 86'400);
-  if (!lease) return pass(lease);
-  request.lease = std::chrono::seconds(*lease);
-  return request;
-}
-
 json::value to_value(const AnchorInfo& info) {
   json::array streams;
   for (const auto& ports : info.streams)
@@ -361,6 +318,68 @@ Result<Path> read_path(const json::value& value) {
   path.prove_within = milliseconds(*prove);
   path.overlap = milliseconds(*overlap);
   return path;
+}
+
+json::value to_value(const AllocateRequest& request) {
+  json::array streams;
+  for (StreamKind kind : request.streams) streams.emplace_back(kinds.of(kind));
+  json::object object{{"call", request.call},
+                      {"leg", request.leg},
+                      {"streams", std::move(streams)},
+                      {"needs", to_list(request.needs)},
+                      {"outer_family", request.outer_family == IpAddress::Family::v6 ? "ipv6" : "ipv4"},
+                      {"has_inner", request.has_inner},
+                      {"lease_s", request.lease.count()}};
+  if (!request.outer_remotes.empty()) {
+    json::array remotes;
+    for (const Remote& remote : request.outer_remotes) remotes.push_back(to_value(remote));
+    object["outer_remotes"] = std::move(remotes);
+  }
+  if (request.path) object["path"] = to_value(*request.path);
+  return object;
+}
+
+Result<AllocateRequest> read_allocate(const json::value& value) {
+  auto object = as_object(value, "the request");
+  if (!object) return pass(object);
+  AllocateRequest request;
+  request.call = json_string_or(**object, "call", "");
+  auto leg = json_string(**object, "leg");
+  if (!leg) return pass(leg);
+  request.leg = std::move(*leg);
+  auto streams = strings_of(**object, "streams");
+  if (!streams) return pass(streams);
+  if (!streams->empty()) request.streams.clear();
+  for (const std::string& name : *streams) {
+    auto kind = kinds.parse(name);
+    if (!kind) return pass(kind);
+    request.streams.push_back(*kind);
+  }
+  auto needs = strings_of(**object, "needs");
+  if (!needs) return pass(needs);
+  request.needs = std::move(*needs);
+  const std::string family = json_string_or(**object, "outer_family", "ipv4");
+  if (family != "ipv4" && family != "ipv6")
+    return fail(Error::Kind::invalid, "'outer_family' is \"{}\"; ipv4 or ipv6 would be right", family);
+  if (family == "ipv6") request.outer_family = IpAddress::Family::v6;
+  request.has_inner = json_bool_or(**object, "has_inner", true);
+  // Over the network there is always a lease: nobody else would free what a dead client held.
+  auto lease = number_or(**object, "lease_s", 120, 1, 86'400);
+  if (!lease) return pass(lease);
+  request.lease = std::chrono::seconds(*lease);
+  auto remotes = list_of(**object, "outer_remotes");
+  if (!remotes) return pass(remotes);
+  for (const json::value& one : **remotes) {
+    auto remote = read_remote(one);
+    if (!remote) return fail(remote.error().kind, "'outer_remotes': {}", remote.error().text);
+    request.outer_remotes.push_back(std::move(*remote));
+  }
+  if (const json::value* member = (*object)->if_contains("path"); member && !member->is_null()) {
+    auto path = read_path(*member);
+    if (!path) return fail(path.error().kind, "'path': {}", path.error().text);
+    request.path = *path;
+  }
+  return request;
 }
 
 json::value to_value(const PlayRequest& request) {

@@ -42,7 +42,26 @@ Result<void> NodeControl::need(std::string_view capability) const {
 }
 
 Task<Result<AnchorInfo>> NodeControl::allocate(AllocateRequest request) {
-  co_return allocate_now(std::move(request));
+  std::vector<Remote> remotes = std::move(request.outer_remotes);
+  const std::optional<Path> path = request.path;
+  const bool is_new = !by_leg_.contains(request.leg);
+  auto info = allocate_now(std::move(request));
+  if (!info) co_return info;
+  if (auto begun = begin(info->id, std::move(remotes), path); !begun) {
+    if (is_new) drop(info->id);
+    co_return pass(begun);
+  }
+  co_return info;
+}
+
+Result<void> NodeControl::begin(AnchorId anchor, std::vector<Remote> remotes, const std::optional<Path>& path) {
+  for (Remote& remote : remotes)
+    if (auto set = set_remote_now(anchor, Side::outer, std::move(remote)); !set)
+      return fail(set.error().kind, "outer_remotes: {}", set.error().text);
+  if (!path) return {};
+  if (auto connected = connect_now(anchor, *path); !connected)
+    return fail(connected.error().kind, "path: {}", connected.error().text);
+  return {};
 }
 
 Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {

@@ -88,6 +88,8 @@ class NodeControl : public Control {
   };
 
   Result<AnchorInfo> allocate_now(AllocateRequest request);
+  /// What allocating may tell at once.
+  Result<void> begin(AnchorId anchor, std::vector<Remote> remotes, const std::optional<Path>& path);
   Result<void> open_streams(Held& held, const AllocateRequest& request, std::vector<Engine::StreamSockets>& sockets);
   Result<SocketPair> open_pair(Held& held, const IpAddress& bind, const Inlet& inlet);
   Result<SocketPair> open_new_pair(const IpAddress& bind, const Inlet& inlet);

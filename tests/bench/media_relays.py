@@ -9,194 +9,20 @@ generator's, the way out the relay's; for the kernel tier it is the relay's core
 would cost the relay's core nothing otherwise. --steering all has everything on the relay's core for everybody.
 """
 import argparse
-import contextlib
-import http.client
 import json
 import os
-import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-RELAY_CORE, LOAD_CORE = 0, 1
+sys.dont_write_bytecode = True
+from relay_programs import (HOST, LOAD_CORE, PHONES_FROM, RELAY_CORE, ROOT, Failed, built, private_kib,  # noqa: E402
+                            start)
+
 QUIET = 0.04
 RELAYS = ("rtpengine", "sockets", "range", "kernel")
-HOST, PHONES_FROM = "127.0.0.1", 40000
-MEDIA_PORT, NG_PORT = 5915, 2223
-CONFIG = """[media]
-port_first = 10000
-port_last = 39999
-anchors_max = 8000
-recordings = "{work}/recordings"
-tiers = "{tier}"
-[media_server]
-listen = "127.0.0.1:5915"
-"""
-
-
-class Failed(Exception):
-    pass
-
-
-def load_program(directory):
-    """The generator, built where it is missing or old: it stands alone."""
-    source = os.path.join(ROOT, "tests/bench/rtp_load.cpp")
-    program = os.path.join(directory, "rtp_load")
-    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(source):
-        subprocess.run(["clang++-19", "-std=c++2b", "-O2", "-o", program, source], check=True)
-    return program
-
-
-def wait_for(ready, what, seconds=10):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError):
-            if ready():
-                return
-        time.sleep(0.05)
-    raise Failed(f"{what} did not answer")
-
-
-def private_kib(pid):
-    """Memory that the process has written, without the kernel's tables: their size is that of the range of ports."""
-    total, is_table = 0, False
-    with open(f"/proc/{pid}/smaps") as maps:
-        for line in maps:
-            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-                is_table = "bpf-map" in line
-            elif line.startswith("Private_Dirty:") and not is_table:
-                total += int(line.split()[1])
-    return total
-
-
-class Relay:
-    """A process on the relay's core; call(n) gives the ports that the phones of call n send to."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen(["taskset", "-c", str(RELAY_CORE), *command], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-
-    def close(self):
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-
-class Direct:
-    """Nothing between the phones: what the generator itself and loopback cost."""
-    process = None
-
-    def call(self, number, phones):
-        return [phones[1], phones[0]]
-
-    def close(self):
-        pass
-
-
-class Nearend(Relay):
-    def __init__(self, program, tier):
-        self.work = tempfile.mkdtemp(prefix="nearend-bench-")
-        path = os.path.join(self.work, "media.toml")
-        with open(path, "w") as out:
-            out.write(CONFIG.format(work=self.work, tier=tier))
-        super().__init__([program, "media", "--config", path])
-        self.connection = http.client.HTTPConnection(HOST, MEDIA_PORT, timeout=10)
-        wait_for(lambda: self.connection.connect() is None, "the media node")
-
-    def send(self, method, path, body):
-        self.connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        text = answer.read()
-        if answer.status >= 300:
-            raise Failed(f"{method} {path}: {answer.status} {text[:200]!r}")
-        return json.loads(text) if text else {}
-
-    def call(self, number, phones):
-        anchors, ports = [], []
-        for side, phone in zip("ab", phones):
-            made = self.send("POST", "/v1/media/anchors", {
-                "call": f"CA{number}", "leg": f"LG{number:08}{side}", "streams": ["audio"], "has_inner": False,
-                "lease_s": 600})
-            anchors.append(made["id"])
-            ports.append(int(made["streams"][0]["outer"].rsplit(":", 1)[1]))
-            self.send("PUT", f"/v1/media/anchors/{made['id']}/remotes/outer", {
-                "stream": 0, "rtp": f"{HOST}:{phone}", "rtcp": f"{HOST}:{phone + 1}",
-                "formats": [{"payload_type": 0, "name": "PCMU", "clock_rate": 8000},
-                            {"payload_type": 101, "name": "telephone-event", "clock_rate": 8000}]})
-        self.send("PUT", f"/v1/media/anchors/{anchors[0]}/path", {"kind": "bridge", "peer": anchors[1]})
-        return ports
-
-    def close(self):
-        super().close()
-        shutil.rmtree(self.work, ignore_errors=True)
-
-
-def bencode(value):
-    if isinstance(value, dict):
-        return b"d" + b"".join(bencode(key) + bencode(value[key]) for key in sorted(value)) + b"e"
-    if isinstance(value, list):
-        return b"l" + b"".join(map(bencode, value)) + b"e"
-    data = value.encode()
-    return str(len(data)).encode() + b":" + data
-
-
-class Rtpengine(Relay):
-    def __init__(self):
-        program = shutil.which("rtpengine", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
-        if not program:
-            raise Failed("rtpengine is not installed: tools/install-packages tools/packages-bench.txt")
-        super().__init__([program, "--config-file=none", "--foreground", "--table=-1", f"--interface={HOST}",
-                          f"--listen-ng={HOST}:{NG_PORT}", "--port-min=10000", "--port-max=39999", "--num-threads=2",
-                          "--log-level=3", "--log-stderr"])
-        self.ng = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.ng.settimeout(2)
-        self.ng.connect((HOST, NG_PORT))
-        self.cookie = 0
-        wait_for(lambda: b"pong" in self.ask({"command": "ping"}), "rtpengine")
-
-    def ask(self, command):
-        self.cookie += 1
-        cookie = f"c{self.cookie} ".encode()
-        self.ng.send(cookie + bencode(command))
-        while True:
-            answer = self.ng.recv(65536)
-            if answer.startswith(cookie):
-                return answer
-
-    def offer(self, command, number, phone, **more):
-        sdp = (f"v=0\r\no=- 1 1 IN IP4 {HOST}\r\ns=-\r\nc=IN IP4 {HOST}\r\nt=0 0\r\nm=audio {phone} RTP/AVP 0 101\r\n"
-               "a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n")
-        answer = self.ask({"command": command, "call-id": f"call{number}", "from-tag": "a", "sdp": sdp, "ICE": "remove",
-                           "replace": ["origin"], **more})
-        port = re.search(rb"m=audio (\d+) ", answer)
-        if not port:
-            raise Failed(f"rtpengine {command}: {answer[:300]!r}")
-        return int(port[1])
-
-    def call(self, number, phones):
-        towards_b = self.offer("offer", number, phones[0])
-        towards_a = self.offer("answer", number, phones[1], **{"to-tag": "b"})
-        return [towards_a, towards_b]
-
-    def close(self):
-        super().close()
-        self.ng.close()
-
-
-def start(name, program):
-    if name == "direct":
-        return Direct()
-    if name == "rtpengine":
-        return Rtpengine()
-    return Nearend(program, name)
 
 
 def run_one(name, program, load, calls, warmup, seconds, is_steered, patience=60):
@@ -233,35 +59,47 @@ def is_clean(row):
     return row["lost"] <= row["sent"] * 0.0001 and row["p99_us"] < 5000
 
 
-def search(name, program, load, first, seconds, say):
-    """The most calls that one core carries: a twelfth more each time until it does not. The generator's end comes as its
-    lag: then the figure is only what could be asked for."""
-    best, calls = None, first
-    while calls <= 3700:
-        row = run_one(name, program, load, calls, 2.5, seconds, name == "kernel")
+def is_in_kernel(name):
+    return name in ("kernel", "bare")
+
+
+def search(name, program, load, first, seconds, is_steered, say):
+    """The most calls that one core carries: a sixth more each time until it does not, twice."""
+    best, calls, misses = None, first, 0
+    while calls <= 3700 and misses < 2:
+        row = run_one(name, program, load, calls, 2.5, seconds, is_steered)
         row["is_clean"] = is_clean(row)
-        row["is_load_behind"] = row["lag_max_us"] > 20000
         say(row)
-        if not row["is_clean"]:
-            break
-        best = row
-        calls = int(calls * 1.25)
-    return best
+        if row["is_clean"]:
+            best, misses, calls = row, 0, int(calls * 1.17)
+        else:
+            misses += 1
+    return best or {"calls": 0, "cpu": 0}
+
+
+def search_all(wanted, options, load, say):
+    """Each relay's most calls, and whether that is its end or the generator's, which alone comes as far as told in `direct`."""
+    def most(name, is_steered):
+        return search(name, options.program, load, options.search, options.seconds, is_steered, say)
+    alone = {}
+    for name in wanted:
+        is_steered = options.steering == "all" or is_in_kernel(name)
+        if is_steered not in alone:
+            alone[is_steered] = most("direct", is_steered)["calls"]
+        best = most(name, is_steered)
+        yield {"relay": name, "calls": best["calls"], "cpu": best["cpu"], "direct": alone[is_steered],
+               "ended_by": "the generator" if best["calls"] >= 0.8 * alone[is_steered] else "the relay"}
 
 
 def ratios(rows):
     """Ours against rtpengine at the same load; delays without what the generator and loopback take themselves."""
-    bare = {(row["calls"], row["is_steered"]): row["p50_us"] for row in rows if row["relay"] == "direct"}
     theirs = {row["calls"]: row for row in rows if row["relay"] == "rtpengine"}
-
-    def added(row):
-        return row["p50_us"] - bare[row["calls"], row["is_steered"]]
     told = []
     for row in rows:
         other = theirs.get(row["calls"])
         if row["relay"] not in ("rtpengine", "direct") and other:
             told.append({"relay": row["relay"], "calls": row["calls"], "cpu": round(row["cpu"] / other["cpu"], 3),
-                         "p50_added": round(added(row) / added(other), 3)})
+                         "p50_added": round(row["added_us"] / other["added_us"], 3)})
     return told
 
 
@@ -315,7 +153,7 @@ def main():
     options = parser.parse_args()
     enter_namespace()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    load = load_program(os.path.dirname(os.path.abspath(options.program)))
+    load = built(os.path.dirname(os.path.abspath(options.program)), "rtp_load")
 
     def say(row):
         if options.json:
@@ -326,10 +164,13 @@ def main():
               f"{row['steal']:.1f} %, {row.get('kib_per_call', 0)} KiB a call)", flush=True)
 
     rows, wanted = [], [name for name in options.relays.split(",") if name]
-    for name in wanted if options.search else []:
-        search(name, options.program, load, options.search, options.seconds, say)
+    for most in search_all(wanted, options, load, say) if options.search else []:
+        print(json.dumps({"most": most}) if options.json else
+              f"{most['relay']:10} at most {most['calls']} calls ({most['ended_by']} ends it; cpu {most['cpu']:.0f} %, the "
+              f"generator alone {most['direct']})", flush=True)
     for calls in [] if options.search else map(int, options.calls.split(",")):
-        runs = [(name, options.steering == "all" or name == "kernel") for name in wanted]
+        alone = {}
+        runs = [(name, options.steering == "all" or is_in_kernel(name)) for name in wanted]
         for name, is_steered in [("direct", way) for way in sorted({way for _, way in runs})] + runs:
             try:
                 row = run_one(name, options.program, load, calls, options.warmup, options.seconds, is_steered,
@@ -338,6 +179,9 @@ def main():
                 print(f"{name}: {failed}", file=sys.stderr)
                 continue
             rows.append(row)
+            if name == "direct":
+                alone[is_steered] = row["p50_us"]
+            row["added_us"] = round(row["p50_us"] - alone.get(is_steered, 0), 1)
             say(row)
     for one in ratios(rows):
         print(json.dumps({"ratio": one}) if options.json else

@@ -139,6 +139,36 @@ TEST_CASE("a whole talk is run over the media control API") {
   CHECK(world.net.bound_count() == 4);  // the phones' own
 }
 
+TEST_CASE("a talk is there after an anchor each and one remote: what is known when allocating goes along") {
+  FarNode far;
+  World& world = far.world;
+  Phone phone_a(world.loop, world.net, "192.0.2.10", 111), phone_b(world.loop, world.net, "192.0.2.20", 222);
+  AllocateRequest request{.leg = "a", .has_inner = false};
+  request.outer_remotes = {{.rtp = phone_a.local(), .formats = telephone_formats()}};
+  const auto a = world.wait(far.control->allocate(request));
+  REQUIRE(a);
+  request = {.leg = "b", .has_inner = false, .path = Path{.kind = Path::Kind::bridge, .peer = a->id}};
+  const auto b = world.wait(far.control->allocate(request));
+  REQUIRE(b);
+  REQUIRE(world.wait(
+      far.control->set_remote(b->id, Side::outer, {.rtp = phone_b.local(), .formats = telephone_formats()})));
+  phone_a.talk_to(a->streams[0].outer);
+  phone_b.talk_to(b->streams[0].outer);
+  world.loop.run_for(1s);
+  CHECK(phone_a.heard.size() > 40);
+  CHECK(phone_b.heard.size() > 40);
+
+  // Refused as a whole: neither an anchor nor its ports stay.
+  request = {.leg = "c", .has_inner = false};
+  request.outer_remotes = {{.rtp = *parse_endpoint("224.0.0.9:4000")}};
+  const auto refused = world.wait(far.control->allocate(request));
+  REQUIRE(!refused);
+  CHECK(refused.error().kind == Error::Kind::refused);
+  CHECK(refused.error().text.find("outer_remotes") != std::string::npos);
+  const auto state = world.wait(far.control->state());
+  CHECK(state->anchors == 2);
+}
+
 TEST_CASE("errors of the node come back with their kind and words") {
   FarNode far;
   const auto unknown = far.world.wait(far.control->stats(static_cast<AnchorId>(77)));
@@ -289,6 +319,10 @@ TEST_CASE("JSON of the API reads back as it was written") {
   }
   const auto held = read_remote(to_value(Remote{}));
   CHECK(held);
+  AllocateRequest request{.leg = "a", .outer_remotes = {remote}, .path = Path{.kind = Path::Kind::inner}};
+  const auto allocate = read_allocate(to_value(request));
+  REQUIRE(allocate);
+  CHECK(to_json(to_value(*allocate)) == to_json(to_value(request)));
 }
 
 namespace {
