@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
 #include "media/control_json.hpp"
+#include "media_server/status.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::media_server {
@@ -14,27 +15,6 @@ namespace {
 constexpr std::string_view prefix = "/v1/media";
 constexpr int64_t poll_max_ms = 30'000;
 constexpr size_t events_at_once = 256;
-
-int status_of(Error::Kind kind) {
-  switch (kind) {
-    case Error::Kind::malformed:
-    case Error::Kind::invalid:
-      return 400;
-    case Error::Kind::not_found:
-      return 404;
-    case Error::Kind::refused:
-      return 403;
-    case Error::Kind::timeout:
-      return 504;
-    case Error::Kind::unavailable:
-      return 503;
-    case Error::Kind::unsupported:
-      return 501;
-    case Error::Kind::internal:
-      return 500;
-  }
-  return 500;
-}
 
 http::Response respond(const Result<json::value>& answer) {
   http::Response response;
@@ -152,6 +132,10 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
     auto answer =
         co_await route_anchor(std::move(method), static_cast<media::AnchorId>(*id), std::move(rest), std::move(body));
     co_return answer;
+  }
+  if (first == "commands" && path.size() == 1 && method == "POST") {
+    auto answers = co_await run_commands(std::move(body));
+    co_return answers;
   }
   if (first == "recordings" && path.size() == 2) {
     auto answer = co_await recording(std::move(method), std::move(path[1]), std::move(query));

@@ -30,6 +30,7 @@ class Server {
   static constexpr size_t events_max = 4096;  ///< Kept per client; the oldest leave first.
   static constexpr size_t clients_max = 256;
   static constexpr size_t released_max = 1024;
+  static constexpr size_t commands_max = 64;  ///< In one request.
   static constexpr std::chrono::seconds client_kept{600};
 
   Server(Settings settings, const io::World& world, http::ServerFactory& servers, media::Control& control);
@@ -58,6 +59,8 @@ class Server {
   Task<Answer> route(std::string method, std::vector<std::string> path, http::Form query, json::value body);
   Task<Answer> route_anchor(std::string method, media::AnchorId anchor, std::vector<std::string> rest,
                             json::value body);
+  Task<Answer> run_commands(json::value body);
+  Task<json::value> run_command(json::value command, const json::array& answers);
   Task<Answer> start_job(media::AnchorId anchor, std::string kind, json::value body);
   Task<Answer> allocate(json::value body);
   Task<Answer> events(http::Form query);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How fast calls are set up through the control interface of a media node of ours and of rtpengine, one after the other.
 
-  tests/bench/media_setups.py --json --calls 2000 --lanes 8
+  tests/bench/media_setups.py --json --calls 1000 --lanes 16
 
 Each has one core, the generator (setup_load.cpp) the other, in a network namespace of its own. A call is an offer (both
-sides reserved, the caller's address known) and an answer (the called side's address): two ng commands there, three
+sides reserved, the caller's address known) and an answer (the called side's address): two ng commands there, two
 requests here. A few rounds, the best of each counts: what disturbs makes it slower, never faster.
 """
 import argparse
@@ -20,7 +20,7 @@ from media_relays import enter_namespace, steer, wait_for_quiet  # noqa: E402
 
 def run_one(name, program, load, calls, lanes, patience):
     noise = wait_for_quiet(patience)
-    relay = start(name, program)
+    relay = start(name, program, 3 * calls)  # not all that descriptors allow: kept sockets take some as well
     try:
         kind, port = ("rtpengine", NG_PORT) if name == "rtpengine" else ("nearend", MEDIA_PORT)
         out = subprocess.run(["taskset", "-c", str(LOAD_CORE), load, kind, str(port), str(calls), str(lanes),
@@ -36,9 +36,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(ROOT, "build/release/nearend"))
     parser.add_argument("--relays", default="rtpengine,sockets,auto")
-    parser.add_argument("--calls", type=int, default=2000)
-    parser.add_argument("--lanes", type=int, default=8, help="calls that are being set up at a time")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=1000)
+    parser.add_argument("--lanes", type=int, default=16, help="calls that are being set up at a time")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet core before each run")
     parser.add_argument("--json", action="store_true", help="a JSON object a relay")
     options = parser.parse_args()

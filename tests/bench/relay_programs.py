@@ -17,7 +17,7 @@ MEDIA_PORT, NG_PORT = 5915, 2223
 CONFIG = """[media]
 port_first = 10000
 port_last = 39999
-anchors_max = 12000
+anchors_max = {anchors_max}
 recordings = "{work}/recordings"
 tiers = "{tier}"
 [media_server]
@@ -97,11 +97,11 @@ class Direct:
 
 
 class Nearend(Relay):
-    def __init__(self, program, tier):
+    def __init__(self, program, tier, anchors_max):
         self.work = tempfile.mkdtemp(prefix="nearend-bench-")
         path = os.path.join(self.work, "media.toml")
         with open(path, "w") as out:
-            out.write(CONFIG.format(work=self.work, tier=tier))
+            out.write(CONFIG.format(work=self.work, tier=tier, anchors_max=anchors_max))
         super().__init__([program, "media", "--config", path])
         self.connection = http.client.HTTPConnection(HOST, MEDIA_PORT, timeout=10)
         wait_for(lambda: self.connection.connect() is None, "the media node")
@@ -207,11 +207,11 @@ class Bare(Relay):
         self.process.wait(5)
 
 
-def start(name, program):
+def start(name, program, anchors_max=12000):
     if name == "direct":
         return Direct()
     if name == "rtpengine":
         return Rtpengine()
     if name == "bare":
         return Bare(os.path.dirname(os.path.abspath(program)))
-    return Nearend(program, name)
+    return Nearend(program, name, anchors_max)

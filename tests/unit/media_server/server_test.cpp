@@ -266,6 +266,40 @@ TEST_CASE("what is not the API's is answered with a status and words") {
   CHECK(ask("PATCH", "/v1/media/state", "") == 404);
 }
 
+TEST_CASE("an offer is one request: both anchors and their bridge, later commands naming what earlier ones gave") {
+  FarNode far;
+  World& world = far.world;
+  const auto ask = [&](std::string body) {
+    http::Request request{.method = "POST", .url = "http://127.0.0.1:7400/v1/media/commands", .body = std::move(body)};
+    const auto response = world.wait(far.wire.send(std::move(request)));
+    REQUIRE(response);
+    return std::pair(response->status, parse_json(response->body).value());
+  };
+  const auto [status, answer] = ask(R"({"commands": [
+    {"method": "POST", "path": "/v1/media/anchors", "body": {"leg": "a", "has_inner": false}},
+    {"method": "POST", "path": "/v1/media/anchors",
+     "body": {"leg": "b", "has_inner": false, "path": {"kind": "bridge", "peer": "$0"}}},
+    {"method": "PUT", "path": "/v1/media/anchors/$1/remotes/outer", "body": {"rtp": "192.0.2.20:4000"}},
+    {"method": "PUT", "path": "/v1/media/anchors/$7/path", "body": {"kind": "idle"}},
+    {"method": "PUT", "path": "/v1/media/anchors/$2/path", "body": {"kind": "idle"}},
+    {"method": "GET", "path": "/v1/media/events"},
+    7,
+    {"method": "DELETE", "path": "/v1/media/anchors/$0"}]})");
+  CHECK(status == 200);
+  std::vector<int64_t> statuses;
+  for (const json::value& one : answer.at("answers").as_array()) statuses.push_back(one.at("status").as_int64());
+  CHECK(statuses == std::vector<int64_t>{200, 200, 204, 400, 400, 400, 400, 204});
+  const std::string words = to_json(answer);
+  CHECK(words.find("is no earlier command of this request; it has 3") != std::string::npos);
+  CHECK(words.find("that command gave no anchor") != std::string::npos);
+  CHECK(words.find("commands are under /v1/media/anchors") != std::string::npos);
+  CHECK(world.wait(far.control->state())->anchors == 1);
+
+  const auto [refused, why] = ask(R"({"commands": 3})");
+  CHECK(refused == 400);
+  CHECK(to_json(why).find("'commands' must be a list of at most 64") != std::string::npos);
+}
+
 TEST_CASE("a recording is read piece by piece and removed over the API") {
   FarNode far;
   World& world = far.world;
