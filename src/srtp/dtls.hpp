@@ -21,9 +21,9 @@ class Dtls {
   using Datagram = std::vector<uint8_t>;
   using Instant = std::chrono::steady_clock::time_point;
   static constexpr size_t datagram_max = 1200;
-  /// What was not answered is sent again after this, then after twice as long (RFC 6347 4.2.4.1: shorter than a second
-  /// where somebody waits to speak), and so on.
-  static constexpr std::chrono::milliseconds again_first{400}, again_last{6400};
+  /// What was not answered is sent again after this, then after twice as long, and so on. RFC 6347 4.2.4.1 has a second
+  /// first; but our first words often come before the far end has our answer, and somebody waits to be heard.
+  static constexpr std::chrono::milliseconds again_first{100}, again_last{6400};
   static constexpr int again_max = 8;
 
   /// Errors: internal (OpenSSL). A client has its first datagrams ready at once.
