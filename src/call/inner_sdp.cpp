@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "codec/codec.hpp"
 
 namespace nearend::call {
 
@@ -10,15 +11,14 @@ namespace {
 
 constexpr uint16_t port_discard = 9;
 
-/// What a router's media node speaks towards gateways.
-bool is_node_format(const sdp::RtpMap& map) {
-  if (map.clock_rate != 8000) return false;
-  return equal_ignoring_case(map.encoding, "PCMU") || equal_ignoring_case(map.encoding, "PCMA") ||
-         equal_ignoring_case(map.encoding, "telephone-event");
+/// Opus is always called stereo (RFC 7587 7).
+bool is_speech(const sdp::Media& line, const sdp::RtpMap& map) {
+  return codec::find_settings(map.encoding, map.clock_rate, map.channels, line.fmtp(map.payload_type)).has_value();
 }
 
-bool is_speech(const sdp::RtpMap& map) {
-  return is_node_format(map) && !equal_ignoring_case(map.encoding, "telephone-event");
+/// What a router's media node speaks towards gateways.
+bool is_node_format(const sdp::Media& line, const sdp::RtpMap& map) {
+  return is_speech(line, map) || equal_ignoring_case(map.encoding, "telephone-event");
 }
 
 sdp::Media bare(const sdp::Media& like) {
@@ -44,8 +44,8 @@ sdp::Media node_line(const sdp::Media& theirs, const Endpoint& at) {
   media.formats.clear();
   bool has_speech = false;
   for (const sdp::RtpMap& map : theirs.codecs()) {
-    if (!is_node_format(map)) continue;
-    has_speech |= is_speech(map);
+    if (!is_node_format(theirs, map)) continue;
+    has_speech |= is_speech(theirs, map);
     media.formats.push_back(fmt::format("{}", map.payload_type));
     copy_format_attributes(media, theirs, map.payload_type);
   }
@@ -86,8 +86,7 @@ Result<std::string> LinkSpeaker::node(const sdp::SessionDescription& theirs, con
     is_spoken |= media.port != 0;
     description.media.push_back(std::move(media));
   }
-  if (!is_spoken)
-    return fail(Error::Kind::unsupported, "SDP: no audio line with PCMU or PCMA that the media node speaks");
+  if (!is_spoken) return fail(Error::Kind::unsupported, "SDP: no audio line with a codec that the media node speaks");
   description.connection = sdp::make_connection(anchor.streams.front().outer.address);
   return finish(std::move(description));
 }
@@ -120,7 +119,9 @@ std::vector<media::Remote> remotes_of(const sdp::SessionDescription& theirs) {
     remote.may_receive = sdp::sends(direction);
     remote.ptime = media::milliseconds(line.ptime().value_or(20));
     for (const sdp::RtpMap& map : line.codecs())
-      if (is_node_format(map)) remote.formats.push_back({map.payload_type, map.encoding, map.clock_rate, map.channels});
+      if (is_node_format(line, map))
+        remote.formats.push_back(
+            {map.payload_type, map.encoding, map.clock_rate, map.channels, std::string(line.fmtp(map.payload_type))});
     remotes.push_back(std::move(remote));
     break;  // The router's node holds one audio stream.
   }

@@ -81,10 +81,12 @@ std::optional<Settings> find_settings(std::string_view name, uint32_t clock_rate
   } else if (is("G722", 8000)) {  // RFC 3551 4.5.2: the clock says 8000 by an old error
     settings.kind = Kind::g722;
     settings.sample_rate = 16000;
-  } else if (is("L16", 8000) || is("L16", 16000) || is("L16", 44100) || is("L16", 48000)) {
+  } else if (is("L16", 8000) || is("L16", 16000) || is("L16", 32000) || is("L16", 44100) || is("L16", 48000)) {
     settings.kind = Kind::l16;
   } else if (has_g729 && is("G729", 8000)) {
     settings.kind = Kind::g729;
+  } else if (is("GSM", 8000)) {
+    settings.kind = Kind::gsm;
   } else if (is("AMR", 8000) && !has_foreign_form(fmtp)) {
     settings.kind = Kind::amr;
     read_amr(settings, fmtp);
@@ -104,6 +106,10 @@ uint32_t full_rate(const Settings& settings) {
   return settings.kind == Kind::l16 ? settings.clock_rate : 8000;
 }
 
+bool can_be_spoken(const Settings& settings) {
+  return settings.kind != Kind::l16 || settings.clock_rate / 50 * sizeof(int16_t) <= payload_bytes_max;
+}
+
 Outcome<std::unique_ptr<Encoder>> make_encoder(const Settings& settings) {
   const auto make = [&]() -> std::unique_ptr<Encoder> {
     switch (settings.kind) {
@@ -120,6 +126,8 @@ Outcome<std::unique_ptr<Encoder>> make_encoder(const Settings& settings) {
         return make_g729_encoder(settings);
       case Kind::amr:
         return make_amr_encoder(settings);
+      case Kind::gsm:
+        return make_gsm_encoder(settings);
     }
     return nullptr;
   };
@@ -144,6 +152,8 @@ Outcome<std::unique_ptr<Decoder>> make_decoder(const Settings& settings) {
         return make_g729_decoder(settings);
       case Kind::amr:
         return make_amr_decoder(settings);
+      case Kind::gsm:
+        return make_gsm_decoder(settings);
     }
     return nullptr;
   };

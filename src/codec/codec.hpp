@@ -9,7 +9,7 @@
 
 namespace nearend::codec {
 
-enum class Kind : uint8_t { pcmu, pcma, g722, opus, l16, g729, amr };
+enum class Kind : uint8_t { pcmu, pcma, g722, opus, l16, g729, amr, gsm };
 
 /// What is wrong with a payload or a frame. Names rather than texts: the packet path counts them and takes no memory.
 enum class Fault : uint8_t {
@@ -51,6 +51,9 @@ std::optional<Settings> find_settings(std::string_view name, uint32_t clock_rate
                                       std::string_view fmtp);
 /// The rate at which nothing of the codec's band is lost: 48000 for Opus, 16000 for G.722.
 uint32_t full_rate(const Settings& settings);
+
+/// Whether 20 ms of it fit into a packet: L16 above 32 kHz is heard here but not spoken.
+bool can_be_spoken(const Settings& settings);
 
 /// Makes payloads of one mono stream. One thread; no allocation after it was made.
 class Encoder {

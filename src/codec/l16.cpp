@@ -53,7 +53,7 @@ class L16Decoder final : public Decoder {
 
 bool is_known(const Settings& settings) {
   const uint32_t rate = settings.clock_rate;
-  return settings.sample_rate == rate && (rate == 8000 || rate == 16000 || rate == 44100 || rate == 48000);
+  return settings.sample_rate == rate && (rate == 8000 || rate == 16000 || rate == 32000 || rate == 44100 || rate == 48000);
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ std::unique_ptr<Encoder> make_g729_encoder(const Settings& settings);
 std::unique_ptr<Decoder> make_g729_decoder(const Settings& settings);
 std::unique_ptr<Encoder> make_amr_encoder(const Settings& settings);
 std::unique_ptr<Decoder> make_amr_decoder(const Settings& settings);
+std::unique_ptr<Encoder> make_gsm_encoder(const Settings& settings);
+std::unique_ptr<Decoder> make_gsm_decoder(const Settings& settings);
 
 /// The largest multiple of `step` up to `wanted` and `most`, `step` at least.
 constexpr size_t fitting_multiple(size_t wanted, size_t step, size_t most) {

@@ -62,6 +62,16 @@ void StreamEncoder::put(std::span<const int16_t> samples, uint32_t rate, uint32_
   }
 }
 
+std::span<const uint8_t> StreamEncoder::encode_now(std::span<const int16_t> samples, uint32_t rate) {
+  begin_ = end_ = 0;
+  put(samples, rate, 0);
+  const auto size = encoder_->encode(std::span<const int16_t>(pending_).subspan(begin_, end_ - begin_), payload_);
+  begin_ = end_ = 0;
+  if (size) return std::span(payload_).first(*size);
+  ++faults_;
+  return {};
+}
+
 std::optional<StreamEncoder::Packet> StreamEncoder::next() {
   while (end_ - begin_ >= packet_samples_) {
     const auto samples = std::span<const int16_t>(pending_).subspan(begin_, packet_samples_);

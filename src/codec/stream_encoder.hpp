@@ -26,8 +26,16 @@ class StreamEncoder {
     std::span<const uint8_t> payload;  ///< Valid until the next call.
   };
   std::optional<Packet> next();
+  /// One packet's payload of just these samples, 20 ms say, beside the line; empty where the codec does not take them
+  /// or has nothing to send.
+  std::span<const uint8_t> encode_now(std::span<const int16_t> samples, uint32_t rate);
   /// The number and the time of a packet that is none of the codec's, put between (an event).
   uint16_t take_sequence() { return sequence_++; }
+  /// Goes on with the numbers of the one before it.
+  void follow(const StreamEncoder& before) {
+    sequence_ = before.sequence_;
+    timestamp_ = before.timestamp_;
+  }
   uint32_t timestamp() const { return timestamp_; }
 
   Encoder& encoder() { return *encoder_; }

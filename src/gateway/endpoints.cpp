@@ -14,7 +14,8 @@ sip::Body sdp_body(std::string sdp) {
 }  // namespace
 
 void Endpoints::begin(Leg& leg) {
-  leg.media.outer.begin(parts_.loop().random(), leg.media.addresses(media::Side::outer));
+  leg.media.outer.begin(parts_.loop().random(), leg.media.addresses(media::Side::outer),
+                        codecs_named(parts_.settings.codecs));
 }
 
 bool Endpoints::secure(Leg& leg) {
@@ -73,7 +74,7 @@ std::string Endpoints::answer_for(Leg& caller, const Leg* peer) {
   const auto far_side = sdp::parse_sdp(peer->media.outer.theirs());
   if (!codecs.empty()) outer.prefer({codecs.front()});
   auto answer = outer.answer(offer, sdp::Direction::sendrecv, far_side ? &*far_side : nullptr);
-  outer.prefer({sdp::pcmu(), sdp::pcma()});
+  outer.prefer({});
   if (!answer) return outer.ours();
   apply(caller);
   return std::move(*answer);
@@ -139,7 +140,7 @@ void Endpoints::on_offer(Leg& leg, const sip::event::Requested& event) {
   auto codecs = outer.agreed_codecs();
   if (!codecs.empty()) outer.prefer(codecs);
   auto answer = outer.answer(event.body.content);
-  outer.prefer({sdp::pcmu(), sdp::pcma()});
+  outer.prefer({});
   if (!answer) {
     const int status = answer.error().kind == Error::Kind::malformed ? 400 : 488;
     (void)parts_.outside->respond(event.transaction, status);
@@ -168,7 +169,7 @@ void Endpoints::reoffer(Leg& leg, std::vector<sdp::Codec> codecs) {
   if (!codecs.empty()) outer.prefer(std::move(codecs));
   const auto model = sdp::parse_sdp(outer.theirs());
   std::string offer = outer.offer(model ? &*model : nullptr);
-  outer.prefer({sdp::pcmu(), sdp::pcma()});
+  outer.prefer({});
   leg.dialogs.is_reoffer_out = parts_.outside->reinvite(leg.dialogs.outer, sdp_body(std::move(offer))).has_value();
 }
 

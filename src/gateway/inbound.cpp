@@ -166,7 +166,8 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
                               .passed_on = std::move(order.passed_on)};
     co_return parts_.forwarding->start(leg, std::move(forward));
   }
-  leg.media.inner.begin(parts_.loop().random(), leg.media.addresses(media::Side::inner));
+  leg.media.inner.begin(parts_.loop().random(), leg.media.addresses(media::Side::inner),
+                        codecs_named(parts_.settings.codecs));
   auto answer = co_await routers.wait();
   if (leg.is_over || !answer) co_return;
   leg.attempt->routers = std::move(answer->routers);

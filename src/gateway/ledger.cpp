@@ -18,6 +18,8 @@ std::string_view name_of(media::Path::Kind kind) {
       return "inner";
     case media::Path::Kind::bridge:
       return "bridge";
+    case media::Path::Kind::room:
+      return "room";
   }
   return "";
 }

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "base/text.hpp"
+#include "codec/codec.hpp"
 
 namespace nearend::gateway {
 
@@ -46,8 +47,11 @@ bool is_sound(const Endpoint& endpoint, bool is_loopback_allowed) {
 }
 
 media::Format format_of(const sdp::Codec& codec, uint8_t payload_type) {
-  return {
-      .payload_type = payload_type, .name = codec.encoding, .clock_rate = codec.clock_rate, .channels = codec.channels};
+  return {.payload_type = payload_type,
+          .name = codec.encoding,
+          .clock_rate = codec.clock_rate,
+          .channels = codec.channels,
+          .fmtp = codec.fmtp};
 }
 
 std::vector<media::Format> formats_of(const sdp::Agreed& agreed) {
@@ -56,7 +60,10 @@ std::vector<media::Format> formats_of(const sdp::Agreed& agreed) {
     if (!sdp::is_same_codec(codec, agreed.codec) && !equal_ignoring_case(codec.encoding, "telephone-event"))
       formats.push_back(format_of(codec, codec.payload_type));
   if (agreed.send_event_payload_type)
-    formats.push_back({.payload_type = *agreed.send_event_payload_type, .name = "telephone-event"});
+    formats.push_back({.payload_type = *agreed.send_event_payload_type,
+                       .name = "telephone-event",
+                       .clock_rate = agreed.event_clock_rate,
+                       .fmtp = {}});
   return formats;
 }
 
@@ -81,7 +88,8 @@ std::vector<media::Format> formats_of(const sdp::Media& section) {
     formats.push_back({.payload_type = map.payload_type,
                        .name = map.encoding,
                        .clock_rate = map.clock_rate,
-                       .channels = map.channels});
+                       .channels = map.channels,
+                       .fmtp = std::string(section.fmtp(map.payload_type))});
   return formats;
 }
 
@@ -119,7 +127,68 @@ std::string refusal_of(const sdp::SessionDescription& description, SrtpPolicy sr
   return "no media line that we can carry";
 }
 
-void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams) {
+namespace {
+constexpr uint8_t payload_type_free = 0xff;
+
+/// Can be made samples of here, and of samples; others are only passed on.
+bool is_coded(const sdp::Codec& codec) {
+  const auto settings = codec::find_settings(codec.encoding, codec.clock_rate, codec.channels, codec.fmtp);
+  return settings && codec::can_be_spoken(*settings);
+}
+
+/// In an answer what we only pass on has the parameters of the offer.
+void mirror_formats(const sdp::Media& offered, std::vector<sdp::Codec>& codecs) {
+  for (sdp::Codec& codec : codecs) {
+    if (is_coded(codec)) continue;
+    for (const sdp::RtpMap& map : offered.codecs())
+      if (equal_ignoring_case(map.encoding, codec.encoding) && map.clock_rate == codec.clock_rate &&
+          map.channels == codec.channels)
+        codec.fmtp = std::string(offered.fmtp(map.payload_type));
+  }
+}
+}  // namespace
+
+std::optional<sdp::Codec> codec_named(std::string_view name) {
+  static const std::vector<sdp::Codec> known{sdp::pcmu(),
+                                             sdp::pcma(),
+                                             {"G722", 8000, 1, 9, {}},
+                                             sdp::opus(111),
+                                             {"G729", 8000, 1, 18, "annexb=no"},
+                                             {"AMR", 8000, 1, 112, "octet-align=1"},
+                                             {"L16", 16000, 1, 113, {}},
+                                             {"AMR-WB", 16000, 1, payload_type_free, "octet-align=1"},
+                                             {"GSM", 8000, 1, 3, {}},
+                                             {"G726-16", 8000, 1, payload_type_free, {}},
+                                             {"G726-24", 8000, 1, payload_type_free, {}},
+                                             {"G726-32", 8000, 1, payload_type_free, {}},
+                                             {"G726-40", 8000, 1, payload_type_free, {}}};
+  for (const sdp::Codec& codec : known)
+    if (equal_ignoring_case(codec.encoding, name)) return codec;
+  const auto parts = split(name, '/');
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty()) return std::nullopt;
+  const auto is_token = [](char c) { return c > ' ' && c < 0x7f && c != ';' && c != ','; };
+  const auto rate = parse_unsigned(parts[1]), channels = parse_unsigned(parts.size() == 3 ? parts[2] : "1");
+  if (!std::ranges::all_of(parts[0], is_token) || !rate || !channels) return std::nullopt;
+  if (*rate < 1000 || *rate > 192'000 || *channels < 1 || *channels > 8) return std::nullopt;
+  return sdp::Codec{
+      std::string(parts[0]), static_cast<uint32_t>(*rate), static_cast<uint8_t>(*channels), payload_type_free, {}};
+}
+
+std::vector<sdp::Codec> codecs_named(const std::vector<std::string>& names) {
+  std::vector<sdp::Codec> codecs;
+  uint8_t next = 114;
+  for (const std::string& name : names) {
+    auto codec = codec_named(name);
+    if (!codec) continue;
+    if (codec->payload_type == payload_type_free) codec->payload_type = next = next > 127 ? 96 : next;
+    if (codec->payload_type == next) ++next;
+    codecs.push_back(std::move(*codec));
+  }
+  return codecs;
+}
+
+void Negotiation::begin(uint64_t session, std::vector<StreamAddress> streams, std::vector<sdp::Codec> allowed) {
+  allowed_ = std::move(allowed);
   const IpAddress address = streams.empty() ? IpAddress() : streams.front().address.address;
   streams_ = std::move(streams);
   speaker_ = std::make_unique<sdp::Speaker>(session >> 1, address);
@@ -147,10 +216,49 @@ Result<void> Negotiation::secure(SrtpPolicy policy, std::string fingerprint) {
   return {};
 }
 
-sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction) const {
+/// What is preferred, under our own payload types, as far as it is allowed.
+std::vector<sdp::Codec> Negotiation::liked() const {
+  std::vector<sdp::Codec> liked;
+  const auto add = [&](const sdp::Codec& wanted) {
+    for (const sdp::Codec& codec : allowed_) {
+      if (!sdp::is_same_codec(codec, wanted)) continue;
+      liked.push_back(codec);
+      if (!is_coded(codec)) liked.back().fmtp = wanted.fmtp;  // what is passed on is as its ends have it
+    }
+  };
+  for (const sdp::Codec& codec : preferred_) add(codec);
+  if (preferred_.empty()) {
+    for (const sdp::Codec& codec : allowed_)
+      if (codec.encoding.starts_with("PCM")) liked.push_back(codec);
+  }
+  return liked;
+}
+
+/// Our codecs: in an offer the liked ones and then the others that are allowed; in an answer only liked ones, where the
+/// offer has one of them.
+sdp::LocalMedia Negotiation::audio_line(size_t stream, sdp::Direction direction, const sdp::Media* offered) const {
   sdp::LocalMedia line;
   line.rtp = streams_[stream].address;
-  line.codecs = codecs_;
+  line.codecs = liked();
+  const auto is_offered = [&](const sdp::Codec& codec) {
+    return std::ranges::any_of(offered->codecs(), [&](const sdp::RtpMap& map) {
+      const sdp::Codec theirs{map.encoding, map.clock_rate, map.channels, map.payload_type,
+                              std::string(offered->fmtp(map.payload_type))};
+      return sdp::is_same_codec(codec, theirs);
+    });
+  };
+  // Where the other leg has only what cannot be coded here, nothing else is of use to it; and without that leg that is
+  // of no use to anybody.
+  const bool is_for_coded =
+      offered != nullptr || preferred_.empty() || line.codecs.empty() || std::ranges::any_of(line.codecs, is_coded);
+  if (is_for_coded && (offered == nullptr || std::ranges::none_of(line.codecs, is_offered))) {
+    const auto is_new = [&](const sdp::Codec& codec) {
+      return std::ranges::none_of(line.codecs, [&](const sdp::Codec& one) { return sdp::is_same_codec(one, codec); });
+    };
+    for (const sdp::Codec& codec : allowed_)
+      if (is_new(codec) && (offered != nullptr || is_coded(codec))) line.codecs.push_back(codec);
+  }
+  if (offered != nullptr) mirror_formats(*offered, line.codecs);
   line.codecs.push_back(sdp::telephone_event());
   line.direction = direction;
   protect(line, stream);
@@ -206,7 +314,7 @@ std::vector<sdp::LocalMedia> Negotiation::lines_for(const sdp::SessionDescriptio
     }
     if (is_audio(section)) {
       line.stream = take(media::StreamKind::audio);
-      if (line.stream) local = audio_line(*line.stream, direction);
+      if (line.stream) local = audio_line(*line.stream, direction, use == Use::answer ? &section : nullptr);
     } else if (is_video(section)) {
       line.stream = take(media::StreamKind::video);
       const size_t index = locals.size();
@@ -278,7 +386,7 @@ std::string Negotiation::offer(const sdp::SessionDescription* model, sdp::Direct
     for (size_t i = 0; i < streams_.size(); ++i) {
       if (streams_[i].kind != media::StreamKind::audio) continue;
       lines_.emplace_back().stream = i;
-      locals.push_back(audio_line(i, direction));
+      locals.push_back(audio_line(i, direction, nullptr));
     }
   }
   offer_ = std::make_unique<Offered>(Offered{speaker_->offer(locals), locals});

@@ -37,12 +37,19 @@ std::vector<media::StreamKind> streams_of(const sdp::SessionDescription& descrip
 /// Why an offer without a line that we can carry is refused, in the operator's words.
 std::string refusal_of(const sdp::SessionDescription& description, SrtpPolicy srtp);
 
+/// What we say for a codec of the settings, its payload type aside: one of those we know by name, "PCMU" or "opus", or
+/// any by name, clock rate and channels, "aptx/48000/2". Nothing for what is neither.
+std::optional<sdp::Codec> codec_named(std::string_view name);
+/// The same for all of them, each with a payload type of its own; what is no codec is left out.
+std::vector<sdp::Codec> codecs_named(const std::vector<std::string>& names);
+
 /// Offer and answer (RFC 3264) on one side of one leg: turns descriptions into media::Remote and back. Lines that we do
 /// not carry are rejected; video lines are relayed with our addresses. A value of its leg.
 class Negotiation {
  public:
-  /// Before anything else; `session` is any number.
-  void begin(uint64_t session, std::vector<StreamAddress> streams);
+  /// Before anything else; `session` is any number. `allowed`: all codecs that may be agreed on, best first.
+  void begin(uint64_t session, std::vector<StreamAddress> streams,
+             std::vector<sdp::Codec> allowed = {sdp::pcmu(), sdp::pcma()});
   bool has_begun() const { return speaker_ != nullptr; }
 
   /// New keys for what is offered and answered from now on, and forgets those that were agreed: once with each endpoint
@@ -52,9 +59,9 @@ class Negotiation {
   /// True once keys were agreed.
   bool is_protected() const { return is_protected_; }
 
-  /// Codecs that we like, best first; telephone-event is added.
-  void prefer(std::vector<sdp::Codec> codecs) { codecs_ = std::move(codecs); }
-  const std::vector<sdp::Codec>& codecs() const { return codecs_; }
+  /// Codecs that we like, best first: the other leg's, so that nothing has to be transcoded. Where the peer has one of
+  /// them, one of them it is; else any that is allowed. None: G.711, the law the peer likes. telephone-event is added.
+  void prefer(std::vector<sdp::Codec> codecs) { preferred_ = std::move(codecs); }
 
   /// Answers an offer. Errors: malformed (400), unsupported (488).
   /// `far_side` is what the leg's peer answered to the same lines: what it refused is refused here too.
@@ -98,14 +105,16 @@ class Negotiation {
   enum class Use : uint8_t { answer, offer };
   std::vector<sdp::LocalMedia> lines_for(const sdp::SessionDescription& description, Use use, sdp::Direction direction,
                                          const sdp::SessionDescription* far_side = nullptr);
-  sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction) const;
+  sdp::LocalMedia audio_line(size_t stream, sdp::Direction direction, const sdp::Media* offered) const;
+  std::vector<sdp::Codec> liked() const;
   sdp::LocalMedia relayed_line(const sdp::Media& section, size_t stream, sdp::Direction direction) const;
   void protect(sdp::LocalMedia& line, size_t stream) const;
   void learn(const std::vector<sdp::Agreed>& agreed, const sdp::SessionDescription& theirs);
 
   std::vector<StreamAddress> streams_;
   std::vector<Line> lines_;
-  std::vector<sdp::Codec> codecs_{sdp::pcmu(), sdp::pcma()};
+  std::vector<sdp::Codec> allowed_{sdp::pcmu(), sdp::pcma()};
+  std::vector<sdp::Codec> preferred_;
   std::vector<sdp::Codec> agreed_codecs_;
   SrtpPolicy srtp_ = SrtpPolicy::off;
   bool is_protected_ = false;

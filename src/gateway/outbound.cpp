@@ -134,7 +134,8 @@ Task<void> Outbound::dial(Leg& leg, Dial dial) {
   if (!allocated) co_return parts_.endings->end(leg, {.status = 503, .text = "no media", .by = "gateway"});
   parts_.legs.bind_anchor(leg);
   parts_.endpoints->begin(leg);
-  leg.media.inner.begin(parts_.loop().random(), leg.media.addresses(media::Side::inner));
+  leg.media.inner.begin(parts_.loop().random(), leg.media.addresses(media::Side::inner),
+                        codecs_named(parts_.settings.codecs));
   auto answer = leg.media.inner.answer(dial.offer);
   if (!answer) co_return parts_.endings->end(leg, {.status = 488, .text = "no common media", .by = "gateway"});
   leg.media.set_remotes(media::Side::inner, leg.media.inner.remotes({.is_loopback_allowed = true}));
@@ -209,7 +210,7 @@ sip::InviteRequest Outbound::request_for(Leg& leg, const Provider& provider, con
   const auto model = sdp::parse_sdp(order.model);
   if (!order.codecs.empty()) leg.media.outer.prefer(order.codecs);
   request.body = {.type = "application/sdp", .content = leg.media.outer.offer(model ? &*model : nullptr)};
-  leg.media.outer.prefer({sdp::pcmu(), sdp::pcma()});
+  leg.media.outer.prefer({});
   request.headers = order.passed_on;
   request.session_expires = parts_.settings.session_expires;
   request.first_response_timeout = parts_.settings.provider_patience;

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "gateway/negotiation.hpp"
 #include "link/profile.hpp"
 #include "sip/uri.hpp"
 
@@ -66,6 +67,10 @@ Result<void> checked(const Settings& settings) {
     if (auto good = check_provider(settings.providers[i], i, names); !good) return good;
   for (size_t i = 0; i < settings.numbers.size(); ++i)
     if (auto good = check_number(settings.numbers[i], i); !good) return good;
+  if (settings.codecs.empty()) return fail(Error::Kind::invalid, "codecs: at least one");
+  for (const std::string& name : settings.codecs)
+    if (!codec_named(name))
+      return fail(Error::Kind::invalid, "codecs: '{}' is no codec known by name; NAME/RATE[/CHANNELS] would be right", name);
   if (settings.calls_max == 0) return fail(Error::Kind::invalid, "calls_max: at least 1");
   return {};
 }

@@ -74,6 +74,12 @@ void describe(config::Section& section, Settings& settings) {
               "Link URIs of gateways to stay connected to; empty: those of the topology.");
   section.key("events_url", settings.events_url, "Where events of forwarded calls go when no router is known.");
   section.key("journal_path", settings.journal_path, "File of call events; empty: kept in memory only.");
+  section.key(
+      "codecs", settings.codecs,
+      "Codecs that are offered and taken, best first: PCMU, PCMA, G722, opus, G729, AMR, GSM, L16 and L16/8000 to "
+      "48000. "
+      "Both legs of a call get one in common where they have one; only where not is it transcoded here. Others, by "
+      "name (AMR-WB, G726-16 to -40) or as NAME/RATE[/CHANNELS], are passed on between legs that both have them.");
   section.key("calls_max", settings.calls_max, "Legs at once; above it 503.");
   section.key("rtp_timeout", settings.rtp_timeout, "A leg without media this long is ended; \"0s\": never.");
   section.key("ring_timeout", settings.ring_timeout, "Forwarded calls ring this long.");

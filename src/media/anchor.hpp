@@ -3,11 +3,15 @@
 #include <memory>
 #include <vector>
 
+#include "codec/comfort_noise.hpp"
+#include "codec/stream_decoder.hpp"
+#include "codec/stream_encoder.hpp"
 #include "flow/flow_table.hpp"
 #include "media/early_packets.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
 #include "media/protection.hpp"
+#include "media/room.hpp"
 #include "media/source_gate.hpp"
 #include "media/wire_tap.hpp"
 #include "rtp/continuity.hpp"
@@ -25,7 +29,8 @@ struct PortCounters {
   uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
   uint64_t late = 0, dropped_source = 0, dropped_malformed = 0, dropped_format = 0, ssrc_changes = 0;
   uint64_t dropped_srtp = 0;
-  int64_t lost_before = 0;  ///< Of sources that have gone.
+  uint64_t discarded = 0, concealed_ms = 0, recovered_ms = 0;  ///< By buffers and decoders that have gone.
+  int64_t lost_before = 0;                                     ///< Of sources that have gone.
 };
 
 /// The telephone event that a far end is hearing from us, so that a switch of source never leaves a key pressed.
@@ -44,6 +49,8 @@ struct Feed {
   Path::Kind kind = Path::Kind::idle;
   AnchorId peer = AnchorId::none;
   bool operator==(const Feed&) const = default;
+  /// To somebody at another address, packet by packet.
+  bool is_passed_on() const { return kind == Path::Kind::inner || kind == Path::Kind::bridge; }
 };
 
 /// Where an event that the far end is sending goes: all its packets to one place, also across a move.
@@ -76,6 +83,26 @@ struct LentFlow {
   flow::Passed seen;  ///< Up to here our own figures have it.
 };
 
+/// The codecs at work on a port, made with the first packet that needs one: what its far end says as samples, and
+/// samples as what its far end understands.
+struct PortAudio {
+  std::unique_ptr<codec::StreamDecoder> ear;
+  Codec ear_codec;
+  uint64_t ear_source = 0;
+  uint32_t ear_other_rate = 8000;             ///< What is made of the samples can hear so much.
+  std::optional<codec::Resampler> to_narrow;  ///< For recorders and detectors.
+
+  std::unique_ptr<codec::StreamEncoder> voice;
+  Codec voice_codec;
+  uint64_t voice_source = 0;  ///< Whose samples it speaks.
+  uint16_t voice_ptime_ms = 20;
+  uint32_t event_in = 0, event_out = 0;  ///< Timestamps of the last event of that source.
+  bool has_event = false;
+
+  codec::ComfortNoise noise;  ///< What its far end hears while the source pauses and it does not know CN.
+  std::optional<io::Instant> pausing_since;  ///< Holds until something of the source is sent again.
+};
+
 /// One side of one stream: what it accepts, the stream that its far end sees, and what is known about both.
 struct Port {
   Port(uint32_t ssrc, uint16_t sequence, uint32_t timestamp) : out(ssrc, sequence, timestamp) {}
@@ -85,6 +112,7 @@ struct Port {
   std::unique_ptr<PreviousRemote> previous;
   std::unique_ptr<LentFlow> lent;          ///< The kernel relays what comes in here.
   std::unique_ptr<Protection> protection;  ///< SRTP; null where the far end speaks RTP.
+  std::unique_ptr<PortAudio> audio;        ///< Null where nothing had to be coded yet.
   WireTaps* wire_taps = nullptr;           ///< The anchor's.
   PortOf place;
   bool is_bare = true;  ///< Neither of them: what comes and goes is RTP for nobody else. See set_bare().
@@ -110,6 +138,8 @@ struct Port {
   PortCounters counters;
 
   void set_bare() { is_bare = !protection && !wire_taps; }
+  /// Who speaks to it has said that he pauses, and has not gone on.
+  bool is_in_pause() const { return audio && audio->pausing_since && out.last_sent() <= *audio->pausing_since; }
   /// Plain speech to or from one known far end.
   bool is_relayable() const { return has_remote && !is_opaque && !previous && is_bare; }
 };
@@ -156,6 +186,7 @@ struct Anchor {
   uint32_t own_event_timestamp = 0;
   io::Instant feed_since{};
   std::unique_ptr<AnchorJobs> jobs;
+  std::unique_ptr<Chair> chair;  ///< In a room, while that is the feed.
   std::unique_ptr<WireTaps> wire_taps;
   uint8_t lent = 0;  ///< Ports whose packets the kernel relays.
   milliseconds lent_pause{200};

@@ -14,6 +14,7 @@ struct Engine::Arrival {
   io::Instant now;
   uint8_t stream = 0;
   Side side = Side::outer;
+  Port* in = nullptr;                 ///< Where it came in.
   const CodecList* codecs = nullptr;  ///< Of the side it came in on.
   const Codec* codec = nullptr;       ///< Null where nothing was negotiated and all passes.
   uint64_t source = 0;
@@ -24,7 +25,13 @@ struct Engine::Arrival {
   bool is_previous = false;  ///< From the remote before the last set_remote.
   bool is_late = false;      ///< And that one's time is over: only the rest of a digit may pass.
 
+  bool is_heard = false;  ///< Was decoded.
+  codec::StreamDecoder::Heard heard{};
+  uint32_t heard_rate = 8000;
+
+  bool is_coded() const { return codec && codec->is_coded; }
   bool is_g711() const { return codec && codec->is_g711(); }
+  bool is_noise() const { return codec && codec->kind == Codec::Kind::comfort_noise; }
 };
 
 }  // namespace nearend::media

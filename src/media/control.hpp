@@ -33,6 +33,7 @@ struct Format {
   std::string name = "PCMU";
   uint32_t clock_rate = 8000;
   uint8_t channels = 1;
+  std::string fmtp;                        ///< As in SDP, without the payload type: "useinbandfec=1".
 };
 
 /// Kind of an m-line; each has its own ports and its own path.
@@ -95,6 +96,7 @@ struct Path {
     idle,                                  ///< Comfort noise to the endpoint when has_comfort_noise, its media is dropped (and still watched, collected).
     inner,                                 ///< Outer <-> inner side: to the router's media node or to another gateway.
     bridge,                                ///< Outer of this <-> outer of `peer`, same node: hairpin, no inner packets at all.
+    room,                                  ///< Outer <-> a conference room of the node; entered by seat(), left by connect().
   };
   Kind kind = Kind::idle;
   AnchorId peer = AnchorId::none;          ///< For bridge. The peer's path is set by the same command.
@@ -105,12 +107,22 @@ struct Path {
   milliseconds overlap{100};
 };
 
+/// A leg's place in a conference room of its node, where it hears all others and not itself.
+struct Seat {
+  std::string room;                        ///< Any name; the first leg makes the room, the last takes it away. Empty: leaves.
+  bool is_muted = false;                   ///< Is not heard.
+  bool is_held = false;                    ///< Neither hears nor is heard; it hears what is played to it.
+  AnchorId coached = AnchorId::none;       ///< Hears the room and is heard by this leg alone; none: by all.
+  bool has_beep_in = false;                ///< All hear a beep when it comes,
+  bool has_beep_out = false;               ///< and when it goes.
+};
+
 /// What an anchor is asked to hold.
 struct AllocateRequest {
   std::string call;                        ///< Call SID, for logs and pcap.
   std::string leg;                         ///< Leg id; also the idempotency key: the same leg gives the same anchor.
   std::vector<StreamKind> streams{StreamKind::audio};
-  std::vector<std::string> needs;          ///< "play", "record", "tts", "collect", "bridge", "mix", ...; refused when the node lacks one.
+  std::vector<std::string> needs;          ///< "play", "record", "tts", "collect", "bridge", "mix"; refused when the node lacks one.
   IpAddress::Family outer_family = IpAddress::Family::v4;
   bool has_inner = true;                   ///< False on a node where the leg's only side is its outer one.
   std::chrono::seconds lease{120};         ///< Renewed by every command and by renew(); 0: none (in-process).
@@ -184,10 +196,12 @@ struct FirstPacket { Side side = Side::outer; };
 /// No RTP, RTCP or comfort noise from the endpoint for the watch's time; told once until packets return.
 struct Silent { milliseconds since{0}; };
 struct Resumed {};
+/// The leg is the one that its room hears now, the loudest that speaks; or is so no more.
+struct Speaker { std::string room; bool is_speaking = false; };
 struct Lost { std::string reason; };       ///< The anchor is gone: lease over, node lost.
 }  // namespace event
 using Event = std::variant<event::Digit, event::PlayEnded, event::RecordEnded, event::CollectEnded, event::Moved,
-                           event::FirstPacket, event::Silent, event::Resumed, event::Lost>;
+                           event::FirstPacket, event::Silent, event::Resumed, event::Speaker, event::Lost>;
 
 /// Figures of one side of one stream; from our own counters and the peer's RTCP (RFC 3550).
 struct StreamStats {
@@ -196,6 +210,10 @@ struct StreamStats {
   uint64_t packets_in = 0, octets_in = 0, packets_out = 0, octets_out = 0;
   uint64_t lost = 0, late = 0, dropped_source = 0, dropped_malformed = 0;
   uint64_t dropped_srtp = 0;               ///< Not authenticated by the keys, or seen before.
+  uint64_t discarded = 0;                  ///< Came too late for the jitter buffer, or there was no room.
+  uint64_t concealed_ms = 0;               ///< Of decoded media: stood in for what was lost or late,
+  uint64_t recovered_ms = 0;               ///< and what a later packet brought back (FEC).
+  std::optional<double> buffer_ms;         ///< How long the jitter buffer holds what comes; none without one.
   double jitter_ms = 0;
   std::optional<double> rtt_ms;            ///< From LSR and DLSR.
   std::optional<double> remote_loss;       ///< Fraction the peer reports.
@@ -232,6 +250,10 @@ class Control {
   /// Prepares connect(anchor, path) so that open() is one message without any further decision (call-flows.md, C5).
   virtual Task<Result<void>> arm(AnchorId anchor, Path path) = 0;
   virtual void open(AnchorId anchor) = 0;
+
+  /// Takes a place in a room, changes what it may do there, or leaves. Errors: unsupported (the node does not mix), not_found
+  /// (no such leg to coach), unavailable (the room is full).
+  virtual Task<Result<void>> seat(AnchorId anchor, Seat seat) = 0;
 
   virtual Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) = 0;
   virtual Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) = 0;

@@ -22,7 +22,7 @@ struct Names {
 };
 constexpr Names<StreamKind, 4> kinds{"kind", {"audio", "video", "screen", "text"}};
 constexpr Names<Side, 2> sides{"side", {"outer", "inner"}};
-constexpr Names<Path::Kind, 3> paths{"kind", {"idle", "inner", "bridge"}};
+constexpr Names<Path::Kind, 4> paths{"kind", {"idle", "inner", "bridge", "room"}};
 constexpr Names<SourceRule::Mode, 2> modes{"mode", {"strict", "learn"}};
 constexpr Names<Source::Kind, 6> sources{"kind", {"url", "file", "speech", "tone", "silence", "digits"}};
 constexpr Names<Error::Kind, 8> errors{
@@ -164,7 +164,8 @@ json::value to_value(const Remote& remote) {
     formats.push_back(json::object{{"payload_type", format.payload_type},
                                    {"name", format.name},
                                    {"clock_rate", format.clock_rate},
-                                   {"channels", format.channels}});
+                                   {"channels", format.channels},
+                                   {"fmtp", format.fmtp}});
   for (const Cidr& block : remote.source.also) also.emplace_back(block.to_string());
   json::object object{{"stream", remote.stream},
                       {"rtp", remote.rtp.to_string()},
@@ -196,7 +197,7 @@ Result<Format> read_format(const json::value& value) {
   auto channels = number_or(**object, "channels", 1, 1, 8);
   if (!channels) return pass(channels);
   return Format{static_cast<uint8_t>(*type), json_string_or(**object, "name", "PCMU"), static_cast<uint32_t>(*rate),
-                static_cast<uint8_t>(*channels)};
+                static_cast<uint8_t>(*channels), json_string_or(**object, "fmtp", "")};
 }
 
 Result<SourceRule> read_rule(const json::object& object) {
@@ -318,6 +319,34 @@ Result<Path> read_path(const json::value& value) {
   path.prove_within = milliseconds(*prove);
   path.overlap = milliseconds(*overlap);
   return path;
+}
+
+json::value to_value(const Seat& seat) {
+  return json::object{{"room", seat.room},
+                      {"is_muted", seat.is_muted},
+                      {"is_held", seat.is_held},
+                      {"coached", id_text(static_cast<uint64_t>(seat.coached))},
+                      {"has_beep_in", seat.has_beep_in},
+                      {"has_beep_out", seat.has_beep_out}};
+}
+
+Result<Seat> read_seat(const json::value& value) {
+  auto object = as_object(value, "the seat");
+  if (!object) return pass(object);
+  Seat seat;
+  auto room = json_string(**object, "room");
+  if (!room) return pass(room);
+  seat.room = std::move(*room);
+  seat.is_muted = json_bool_or(**object, "is_muted", false);
+  seat.is_held = json_bool_or(**object, "is_held", false);
+  seat.has_beep_in = json_bool_or(**object, "has_beep_in", false);
+  seat.has_beep_out = json_bool_or(**object, "has_beep_out", false);
+  if ((*object)->if_contains("coached")) {
+    auto coached = id_of(**object, "coached");
+    if (!coached) return pass(coached);
+    seat.coached = static_cast<AnchorId>(*coached);
+  }
+  return seat;
 }
 
 json::value to_value(const AllocateRequest& request) {
@@ -530,7 +559,11 @@ json::value to_value(const std::vector<StreamStats>& stats) {
                         {"dropped_source", one.dropped_source},
                         {"dropped_malformed", one.dropped_malformed},
                         {"dropped_srtp", one.dropped_srtp},
+                        {"discarded", one.discarded},
+                        {"concealed_ms", one.concealed_ms},
+                        {"recovered_ms", one.recovered_ms},
                         {"jitter_ms", one.jitter_ms}};
+    if (one.buffer_ms) object["buffer_ms"] = *one.buffer_ms;
     if (one.rtt_ms) object["rtt_ms"] = *one.rtt_ms;
     if (one.remote_loss) object["remote_loss"] = *one.remote_loss;
     list.push_back(std::move(object));
@@ -561,7 +594,11 @@ Result<std::vector<StreamStats>> read_stats(const json::value& value) {
     stats.dropped_source = count("dropped_source");
     stats.dropped_malformed = count("dropped_malformed");
     stats.dropped_srtp = count("dropped_srtp");
+    stats.discarded = count("discarded");
+    stats.concealed_ms = count("concealed_ms");
+    stats.recovered_ms = count("recovered_ms");
     stats.jitter_ms = json_number_or(figures, "jitter_ms", 0);
+    if (figures.contains("buffer_ms")) stats.buffer_ms = json_number_or(figures, "buffer_ms", 0);
     if (figures.contains("rtt_ms")) stats.rtt_ms = json_number_or(figures, "rtt_ms", 0);
     if (figures.contains("remote_loss")) stats.remote_loss = json_number_or(figures, "remote_loss", 0);
     all.push_back(stats);

@@ -75,6 +75,7 @@ void Engine::remove(AnchorId id, io::Instant now) {
   if (!anchor) return;
   take_back(*anchor, now);
   end_jobs(*anchor, now);
+  leave_room(*anchor);
   leave_bridge(*anchor, Path{}, now);
   for (Stream& stream : anchor->streams) {
     for (Side side : {Side::outer, Side::inner}) {
@@ -177,6 +178,18 @@ size_t Engine::lent_count(AnchorId id) {
   return anchor ? anchor->lent : 0;
 }
 
+/// What buffers and decoders at work know, and what those had counted that have gone.
+void Engine::add_decoded(StreamStats& figures, const Anchor& anchor, Side side, const Port& port) {
+  PortCounters counted = port.counters;
+  const bool is_seated = anchor.chair && side == Side::outer && &port == &anchor.streams.front().outer;
+  if (is_seated) note_buffer(counted, *anchor.chair);
+  if (is_seated && anchor.chair->ear) figures.buffer_ms = anchor.chair->ear->figures().delay_ms;
+  if (port.audio) note_decoder(counted, *port.audio);
+  figures.discarded = counted.discarded;
+  figures.concealed_ms = counted.concealed_ms;
+  figures.recovered_ms = counted.recovered_ms;
+}
+
 std::vector<StreamStats> Engine::stats(AnchorId id) {
   std::vector<StreamStats> all;
   Anchor* anchor = find(id);
@@ -196,6 +209,7 @@ std::vector<StreamStats> Engine::stats(AnchorId id) {
       figures.octets_out = counted.octets_out;
       figures.lost = static_cast<uint64_t>(std::max<int64_t>(0, counted.lost_before + port.receiver.lost()));
       figures.late = counted.late;
+      add_decoded(figures, *anchor, side, port);
       figures.dropped_source = counted.dropped_source;
       figures.dropped_srtp = counted.dropped_srtp;
       figures.dropped_malformed = counted.dropped_malformed + counted.dropped_format;

@@ -30,7 +30,8 @@ struct Inlet {
 
 /// The media plane without its sockets: (datagram, now) in, datagrams and events out. Anchors are relayed, bridged, fed
 /// with prompts and noise, recorded and watched here. Single-threaded; the packet path (input) and the tick take no
-/// memory, locks or exceptions. Commands name anchors that exist; what names a gone one is ignored.
+/// memory, locks or exceptions, but for the first packet that needs a codec: it makes one. Commands name anchors that
+/// exist; what names a gone one is ignored.
 class Engine {
  public:
   static constexpr milliseconds tick_length{20};
@@ -67,6 +68,7 @@ class Engine {
   void connect(AnchorId id, const Path& path, io::Instant now);
   /// The leg is about to be connected to `path`: what both ends say in the last moment before is kept for it.
   void expect(AnchorId id, const Path& path, io::Instant now);
+  void seat(AnchorId id, const Seat& seat, io::Instant now);
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
   /// All sockets of the leg.
@@ -89,9 +91,10 @@ class Engine {
   struct Parcel {
     std::vector<std::unique_ptr<Anchor>> anchors;
     std::vector<std::unique_ptr<Recorder>> recorders;
+    std::vector<std::unique_ptr<Room>> rooms;
   };
-  /// Gives anchors away with their players, collectors and recorders; `ids` holds all legs that these work with, and
-  /// all that are or were bridged to each other. Between take_out and take_in their packets wait in the sockets.
+  /// Gives anchors away with their players, collectors, recorders and rooms; `ids` holds all legs that these work with,
+  /// and all that are or were bridged to each other. Between take_out and take_in their packets wait in the sockets.
   Parcel take_out(std::span<const AnchorId> ids, io::Instant now);
   void take_in(Parcel parcel);
 
@@ -124,6 +127,17 @@ class Engine {
   void send_protected(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void send_rtcp(Port& port, const Endpoint& to, std::span<const uint8_t> packet);
 
+  // transcode.cpp: media whose codec the other side does not know.
+  static PortAudio& audio_of(Port& port);
+  static bool hear(Arrival& arrival);
+  static void note_decoder(PortCounters& counters, const PortAudio& audio);
+  static codec::StreamEncoder* voice_of(Port& port, const Codec& codec, uint32_t other_rate);
+  void transcode(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from);
+  static void renumber(Port& port, Arrival& arrival);
+  void pause(Anchor& target, Port& port, Side side, Arrival& arrival, std::span<const uint8_t> noise);
+  void send_noise(Anchor& target, Port& port, Side side, const Arrival& arrival, std::span<const uint8_t> noise);
+  std::span<const int16_t> heard_narrow(Arrival& arrival, std::span<int16_t> room);
+
   // engine_taps.cpp
   void end_tap(Anchor& anchor, JobId job);
   static void set_taps(Anchor& anchor);
@@ -140,6 +154,8 @@ class Engine {
   void relay_opaque(Anchor& anchor, Arrival& arrival);
   void send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival);
   void deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from);
+  void deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from,
+                      const Mapping& mapping);
   bool may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from);
   static bool may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from);
   static void note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place);
@@ -151,7 +167,7 @@ class Engine {
   void note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type);
   void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);
   void detect_digits(Anchor& anchor, Port& port, const Arrival& arrival);
-  void tap_audio(Anchor& anchor, Port& port, const Arrival& arrival);
+  void tap_audio(Anchor& anchor, Port& port, Arrival& arrival);
 
   // moves.cpp
   void begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, milliseconds prove_within, milliseconds overlap,
@@ -163,6 +179,17 @@ class Engine {
   void hold_open_events(Anchor& anchor, io::Instant now);
   void tick_move(Anchor& anchor, io::Instant now);
 
+  // engine_room.cpp
+  bool enter_room(Anchor& anchor, const Seat& wanted, io::Instant now);
+  void leave_room(Anchor& anchor);
+  void arrange_coaches(Room& room);
+  void say_to_room(Anchor& anchor, Arrival& arrival);
+  static void add_decoded(StreamStats& figures, const Anchor& anchor, Side side, const Port& port);
+  static void note_buffer(PortCounters& counters, const Chair& chair);
+  void tick_rooms(io::Instant now);
+  void tick_room(Room& room, io::Instant now);
+  void tell_speaker(Room& room);
+
   // engine_tick.cpp
   void tick_active(Anchor& anchor, io::Instant now);
   void tick_events(Anchor& anchor, io::Instant now);
@@ -170,7 +197,9 @@ class Engine {
   std::optional<rtp::Continuity::Place> place_own(Anchor& anchor, Port& port, bool is_event, io::Instant now);
   void send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const rtp::Continuity::Place& place,
                 io::Instant now);
-  void fill_noise(OwnFrame& frame);
+  void send_sound(Anchor& anchor, Port& port, std::span<const uint8_t> payload, const rtp::Continuity::Place& place,
+                  io::Instant now);
+  void fill_noise(Port& port, OwnFrame& frame);
   void check(Anchor& anchor, io::Instant now);
   static bool needs_noise(const Anchor& anchor, io::Instant now);
   static bool needs_tick(const Anchor& anchor, io::Instant now);
@@ -218,10 +247,11 @@ class Engine {
   uint64_t last_source_;
   size_t anchor_count_ = 0;
   size_t sweep_ = 0;
-  io::Instant shown_at_{};  // for taps: a tick old at most
+  io::Instant shown_at_{};                        // for taps: a tick old at most
   std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot
   std::vector<AnchorId> active_;
   std::vector<std::unique_ptr<Recorder>> recorders_;
+  std::vector<std::unique_ptr<Room>> rooms_;
 };
 
 }  // namespace nearend::media

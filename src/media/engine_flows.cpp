@@ -17,7 +17,7 @@ constexpr std::chrono::seconds stay_short{2};
 bool is_plain(const Anchor& anchor) {
   const AnchorJobs* jobs = anchor.jobs.get();
   if (jobs && (jobs->player || jobs->collector || jobs->in_band || !jobs->taps.empty())) return false;
-  return !anchor.move && !anchor.early && anchor.feed.kind != Path::Kind::idle;
+  return !anchor.move && !anchor.early && anchor.feed.is_passed_on();
 }
 
 void add_types(flow::Flow& flow, const Port& in, const Port& out) {

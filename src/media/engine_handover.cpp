@@ -22,6 +22,11 @@ Engine::Parcel Engine::take_out(std::span<const AnchorId> ids, io::Instant now) 
   for (auto& recorder : recorders_)
     if (is_leaving(recorder)) parcel.recorders.push_back(std::move(recorder));
   std::erase(recorders_, nullptr);
+  // Whoever sits in a room belongs to its group: all of a room leave together.
+  for (const auto& anchor : parcel.anchors)
+    for (auto& room : rooms_)
+      if (room && anchor->chair && anchor->chair->room == room.get()) parcel.rooms.push_back(std::move(room));
+  std::erase(rooms_, nullptr);
   return parcel;
 }
 
@@ -44,6 +49,7 @@ void Engine::take_in(Parcel parcel) {
     anchors_[slot] = std::move(anchor);
   }
   for (auto& recorder : parcel.recorders) recorders_.push_back(std::move(recorder));
+  for (auto& room : parcel.rooms) rooms_.push_back(std::move(room));
 }
 
 void Engine::make_room(uint32_t slot) {

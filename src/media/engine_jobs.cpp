@@ -123,7 +123,7 @@ void Engine::end_player(Anchor& anchor, bool was_stopped, io::Instant now) {
   event::PlayEnded ended{
       .job = player->job(), .was_stopped = was_stopped, .error = player->error(), .played = player->played()};
   if (!was_stopped && !ended.error && port.has_remote && !port.codecs.own())
-    ended.error = Error{Error::Kind::unsupported, "the leg has no codec that can be played to (PCMU or PCMA)"};
+    ended.error = Error{Error::Kind::unsupported, "the leg has no codec that can be played to"};
   output_.tell(anchor.id, std::move(ended));
 }
 

@@ -45,7 +45,7 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
     target = inlet.side == Side::outer ? find(anchor.feed.peer) : nullptr;
     side = Side::outer;
   }
-  if (!target || anchor.feed.kind == Path::Kind::idle || inlet.stream >= target->streams.size()) return;
+  if (!target || !anchor.feed.is_passed_on() || inlet.stream >= target->streams.size()) return;
   Port& out = target->streams[inlet.stream].at(side);
   const Endpoint to = out.gate.rtcp_target();
   if (!out.has_remote || !out.is_opaque || to.port == 0 || !out.may_send) return;

@@ -24,6 +24,7 @@ void Engine::tick(io::Instant now) {
     active_[i] = active_.back();
     active_.pop_back();
   }
+  tick_rooms(now);
   tick_recorders(now);
   for (size_t slot = sweep_++ % sweep_parts; slot < anchors_.size(); slot += sweep_parts)
     if (anchors_[slot]) check(*anchors_[slot], now);
@@ -66,9 +67,10 @@ void Engine::tick_events(Anchor& anchor, io::Instant now) {
 bool Engine::needs_noise(const Anchor& anchor, io::Instant now) {
   const Stream& stream = anchor.streams.front();
   const Port& port = stream.outer;
+  if (anchor.chair) return false;  // the room's sound, also where it is silence
   if (!anchor.has_comfort_noise || port.is_opaque || !port.has_remote || !port.may_send || !port.codecs.own())
     return false;
-  if (port.out.is_fed_by(anchor.own_source)) return true;
+  if (port.out.is_fed_by(anchor.own_source) || port.is_in_pause()) return true;
   const bool is_moving = anchor.move && !anchor.move->is_switched && anchor.move->old.kind != Path::Kind::idle;
   if (anchor.feed.kind == Path::Kind::idle && !is_moving) return true;
   const io::Instant last = std::max(anchor.feed_since, port.out.has_sent() ? port.out.last_sent() : io::Instant{});
@@ -94,12 +96,12 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
     const auto state = player->next(frame, port.codecs.find_kind(Codec::Kind::event) != nullptr);
     if (state == Player::State::ended || state == Player::State::failed) {
       end_player(anchor, false, now);
-      fill_noise(frame);
+      fill_noise(port, frame);
     } else if (state == Player::State::waiting) {
-      fill_noise(frame);
+      fill_noise(port, frame);
     }
   } else {
-    fill_noise(frame);
+    fill_noise(port, frame);
   }
   if (frame.kind == OwnFrame::Kind::event && frame.is_event_start)
     anchor.own_event_timestamp = place ? anchor.own_frames - 1 : anchor.own_frames;
@@ -110,17 +112,20 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
 std::optional<rtp::Continuity::Place> Engine::place_own(Anchor& anchor, Port& port, bool is_event, io::Instant now) {
   const bool is_switch = !port.out.is_fed_by(anchor.own_source);
   const uint32_t frames = anchor.own_frames++;
+  const uint32_t clock_rate = port.codecs.own()->clock_rate, ticks = clock_rate / 50;
   const rtp::Packet packet{.sequence = static_cast<uint16_t>(frames),
-                           .timestamp = (is_event ? anchor.own_event_timestamp : frames) * uint32_t{frame_samples}};
-  const auto place = port.out.place(anchor.own_source, packet, frame_samples, sample_rate, is_event, now,
-                                    rtp::Continuity::Maker::ourselves);
+                           .timestamp = (is_event ? anchor.own_event_timestamp : frames) * ticks,
+                           .payload = {}};
+  const auto place =
+      port.out.place(anchor.own_source, packet, ticks, clock_rate, is_event, now, rtp::Continuity::Maker::ourselves);
   if (is_switch && port.event.is_open && port.event.source != anchor.own_source) hold_event(anchor, port, now);
   if (place && anchor.move) anchor.move->report.lost += place->missed_frames;
   return place;
 }
 
-void Engine::fill_noise(OwnFrame& frame) {
+void Engine::fill_noise(Port& port, OwnFrame& frame) {
   frame.kind = OwnFrame::Kind::audio;
+  if (port.audio && port.audio->pausing_since) return port.audio->noise.fill(frame.samples);
   uint64_t bits = 0;
   for (size_t i = 0; i < frame.samples.size(); ++i) {
     if (i % 16 == 0) bits = random();
@@ -132,8 +137,9 @@ void Engine::fill_noise(OwnFrame& frame) {
 void Engine::send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const rtp::Continuity::Place& place,
                       io::Instant now) {
   std::array<uint8_t, frame_samples> payload;
+  const Codec& own = *port.codecs.own();
   rtp::Packet packet{.marker = place.marker || frame.is_event_start,
-                     .payload_type = port.codecs.own()->payload_type,
+                     .payload_type = own.payload_type,
                      .sequence = place.sequence,
                      .timestamp = place.timestamp,
                      .ssrc = port.out.ssrc(),
@@ -142,7 +148,10 @@ void Engine::send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const r
   if (frame.kind == OwnFrame::Kind::event && events) {
     OpenEvent& open = port.event;
     if (frame.is_event_start && open.is_open) end_event(anchor, port, Side::outer, now);
-    const auto bytes = rtp::write_event(frame.event);
+    rtp::EventPayload event = frame.event;
+    event.duration =
+        static_cast<uint16_t>(std::min<uint64_t>(uint64_t{event.duration} * events->clock_rate / sample_rate, 0xffff));
+    const auto bytes = rtp::write_event(event);
     std::copy(bytes.begin(), bytes.end(), payload.begin());
     packet.payload = packet.payload.first(bytes.size());
     packet.payload_type = events->payload_type;
@@ -150,16 +159,34 @@ void Engine::send_own(Anchor& anchor, Port& port, const OwnFrame& frame, const r
     open.source = anchor.own_source;
     open.timestamp_out = place.timestamp;
     open.payload_type = events->payload_type;
-    open.last = frame.event;
+    open.last = event;
     open.heard = now;
     open.finish_by.reset();
+  } else if (!own.is_g711()) {
+    codec::StreamEncoder* voice = voice_of(port, own, sample_rate);
+    if (!voice) return;
+    packet.payload = voice->encode_now(frame.samples, sample_rate);
+    if (packet.payload.empty()) return;
   } else {
-    const auto encode = port.codecs.own()->kind == Codec::Kind::pcmu ? rtp::encode_ulaw : rtp::encode_alaw;
+    const auto encode = own.kind == Codec::Kind::pcmu ? rtp::encode_ulaw : rtp::encode_alaw;
     std::transform(frame.samples.begin(), frame.samples.end(), payload.begin(), encode);
   }
-  std::array<uint8_t, rtp::fixed_header_size + frame_samples> datagram;
+  std::array<uint8_t, rtp::fixed_header_size + codec::payload_bytes_max> datagram;
   const size_t size = rtp::write_packet(datagram, packet);
   send_rtp(anchor, port, Side::outer, {datagram.data(), size}, now);
+}
+
+/// A frame that is coded already, as our own codec has it.
+void Engine::send_sound(Anchor& anchor, Port& port, std::span<const uint8_t> payload,
+                        const rtp::Continuity::Place& place, io::Instant now) {
+  const rtp::Packet packet{.marker = place.marker,
+                           .payload_type = port.codecs.own()->payload_type,
+                           .sequence = place.sequence,
+                           .timestamp = place.timestamp,
+                           .ssrc = port.out.ssrc(),
+                           .payload = payload};
+  std::array<uint8_t, rtp::fixed_header_size + frame_samples> datagram;
+  send_rtp(anchor, port, Side::outer, {datagram.data(), rtp::write_packet(datagram, packet)}, now);
 }
 
 void Engine::check(Anchor& anchor, io::Instant now) {

@@ -13,7 +13,17 @@ milliseconds length_of(const json::object& object, std::string_view key) {
   return milliseconds(json_integer_or(object, key, 0));
 }
 std::string_view path_name(Path::Kind kind) {
-  return kind == Path::Kind::idle ? "idle" : kind == Path::Kind::inner ? "inner" : "bridge";
+  switch (kind) {
+    case Path::Kind::idle:
+      return "idle";
+    case Path::Kind::inner:
+      return "inner";
+    case Path::Kind::bridge:
+      return "bridge";
+    case Path::Kind::room:
+      return "room";
+  }
+  return "idle";
 }
 
 struct Writer {
@@ -52,6 +62,9 @@ struct Writer {
   }
   json::object operator()(const event::Silent& e) const { return {{"type", "silent"}, {"since_ms", e.since.count()}}; }
   json::object operator()(const event::Resumed&) const { return {{"type", "resumed"}}; }
+  json::object operator()(const event::Speaker& e) const {
+    return {{"type", "speaker"}, {"room", e.room}, {"is_speaking", e.is_speaking}};
+  }
   json::object operator()(const event::Lost& e) const { return {{"type", "lost"}, {"reason", e.reason}}; }
 };
 
@@ -66,7 +79,8 @@ event::PlayEnded read_play_ended(const json::object& object) {
 event::Moved read_moved(const json::object& object) {
   event::Moved moved;
   const std::string path = json_string_or(object, "path", "idle");
-  moved.kind = path == "inner" ? Path::Kind::inner : path == "bridge" ? Path::Kind::bridge : Path::Kind::idle;
+  for (const auto kind : {Path::Kind::inner, Path::Kind::bridge, Path::Kind::room})
+    if (path == path_name(kind)) moved.kind = kind;
   moved.report = {.gap_ms = json_number_or(object, "gap_ms", 0),
                   .lost = static_cast<uint32_t>(json_integer_or(object, "lost", 0)),
                   .doubled = static_cast<uint32_t>(json_integer_or(object, "doubled", 0)),
@@ -109,6 +123,8 @@ Result<Event> read_event(const json::value& value) {
     return event::FirstPacket{json_string_or(object, "side", "outer") == "inner" ? Side::inner : Side::outer};
   if (type == "silent") return event::Silent{length_of(object, "since_ms")};
   if (type == "resumed") return event::Resumed{};
+  if (type == "speaker")
+    return event::Speaker{json_string_or(object, "room", ""), json_bool_or(object, "is_speaking", false)};
   if (type == "lost") return event::Lost{json_string_or(object, "reason", "")};
   return fail(Error::Kind::unsupported, "event type \"{}\"", type);
 }

@@ -23,9 +23,33 @@ Codec codec_of(const Format& format) {
   const bool is_narrow = format.clock_rate == 8000;
   if (is_narrow && equal_ignoring_case(format.name, "PCMU")) codec.kind = Codec::Kind::pcmu;
   if (is_narrow && equal_ignoring_case(format.name, "PCMA")) codec.kind = Codec::Kind::pcma;
+  if (const auto settings = codec::find_settings(format.name, format.clock_rate, format.channels, format.fmtp)) {
+    codec.is_coded = true;
+    codec.coding = settings->kind;
+    codec.has_fec = settings->has_fec;
+    codec.has_dtx = settings->has_dtx;
+    codec.is_octet_aligned = settings->is_octet_aligned;
+    codec.modes = settings->modes;
+    codec.bitrate_hundreds = static_cast<uint16_t>(settings->bitrate / 100);
+  }
   if (equal_ignoring_case(format.name, "telephone-event")) codec.kind = Codec::Kind::event;
   if (equal_ignoring_case(format.name, "CN")) codec.kind = Codec::Kind::comfort_noise;
   return codec;
+}
+
+codec::Settings settings_of(const Codec& codec, uint32_t other_rate) {
+  codec::Settings settings{.kind = codec.coding,
+                           .clock_rate = codec.clock_rate,
+                           .sample_rate = codec.clock_rate,
+                           .has_fec = codec.has_fec,
+                           .has_dtx = codec.has_dtx,
+                           .bitrate = uint32_t{codec.bitrate_hundreds} * 100,
+                           .is_octet_aligned = codec.is_octet_aligned,
+                           .modes = codec.modes};
+  if (codec.coding == codec::Kind::g722) settings.sample_rate = 16000;
+  if (codec.coding == codec::Kind::opus)
+    settings.sample_rate = other_rate <= 8000 ? 8000 : other_rate <= 16000 ? 16000 : 48000;
+  return settings;
 }
 
 CodecList::CodecList(std::span<const Format> formats) {
@@ -57,6 +81,8 @@ const Codec* CodecList::find_kind(Codec::Kind kind) const {
 const Codec* CodecList::own() const {
   for (size_t i = 0; i < count_; ++i)
     if (codecs_[i].is_g711()) return &codecs_[i];
+  for (size_t i = 0; i < count_; ++i)
+    if (codecs_[i].is_coded && codec::can_be_spoken(settings_of(codecs_[i], 8000))) return &codecs_[i];
   return nullptr;
 }
 
@@ -69,6 +95,11 @@ std::optional<Mapping> map_codec(const CodecList& from, uint8_t payload_type, co
     if (const Codec* alaw = to.find_kind(Codec::Kind::pcma)) return Mapping{Mapping::Way::to_alaw, alaw->payload_type};
   if (codec->kind == Codec::Kind::pcma)
     if (const Codec* ulaw = to.find_kind(Codec::Kind::pcmu)) return Mapping{Mapping::Way::to_ulaw, ulaw->payload_type};
+  if (codec->kind == Codec::Kind::event)
+    if (const Codec* event = to.find_kind(Codec::Kind::event))
+      return Mapping{.payload_type = event->payload_type,
+                     .event_clock_in = codec->clock_rate,
+                     .event_clock_out = event->clock_rate};
   return std::nullopt;
 }
 

@@ -134,6 +134,9 @@ Task<Result<void>> HttpControl::arm(AnchorId anchor, Path path) {
 void HttpControl::open(AnchorId anchor) {
   tell(anchor, "POST", anchor_target(anchor, "open"), nullptr);
 }
+Task<Result<void>> HttpControl::seat(AnchorId anchor, Seat seat) {
+  return put(anchor, "seat", to_value(seat));
+}
 Task<Result<JobId>> HttpControl::play(AnchorId anchor, PlayRequest request) {
   return start(anchor, "play", to_value(request));
 }

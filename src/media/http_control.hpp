@@ -35,6 +35,7 @@ class HttpControl final : public Control {
   Task<Result<void>> connect(AnchorId anchor, Path path) override;
   Task<Result<void>> arm(AnchorId anchor, Path path) override;
   void open(AnchorId anchor) override;
+  Task<Result<void>> seat(AnchorId anchor, Seat seat) override;
   Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
   Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;

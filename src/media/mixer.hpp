@@ -18,6 +18,7 @@ class Mixer {
   using Frame = std::array<int16_t, frame_samples>;
   using Seat = uint32_t;
   static constexpr Seat no_seat = ~Seat{0};
+  static constexpr Seat nobody = no_seat - 1;  ///< As a coach's listener: one who is not there.
 
   /// A place in the room, the lowest that is free; no_seat when it is full.
   Seat enter();
@@ -50,7 +51,6 @@ class Mixer {
   size_t count() const { return count_; }
 
  private:
-  static constexpr Seat nobody = no_seat - 1;
   struct Member {
     Frame said{};
     uint32_t level = 0;  // mean of the last frames, smoothed

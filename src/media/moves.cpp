@@ -60,12 +60,15 @@ void Engine::set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::In
     switch_move(anchor, true, now);
     return;
   }
+  if (feed.kind != Path::Kind::room) leave_room(anchor);
+  if (PortAudio* audio = anchor.streams.front().outer.audio.get()) audio->pausing_since.reset();
   const Feed old = anchor.move && !anchor.move->is_switched ? anchor.move->old : anchor.feed;
   anchor.feed = feed;
   anchor.feed_since = now;
   hold_open_events(anchor, now);
   begin_move(anchor, old, false, path.prove_within, path.overlap, now);
-  if (feed.kind == Path::Kind::idle) switch_move(anchor, true, now);
+  // Noise and a room's sound are ours: they are there at once.
+  if (feed.kind == Path::Kind::idle || feed.kind == Path::Kind::room) switch_move(anchor, true, now);
 }
 
 void Engine::begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, milliseconds prove_within,

@@ -23,7 +23,7 @@ struct NodeSettings {
   std::string cache;                             ///< Directory of fetched and spoken sound; empty: memory only.
   uint64_t cache_bytes = 64u << 20;              ///< Decoded sound kept in memory.
   bool may_reach_internal = false;               ///< Fetch sound from private and loopback addresses too (labs only).
-  std::vector<std::string> capabilities{"bridge", "play", "tts", "record", "collect"};  ///< What this node takes on.
+  std::vector<std::string> capabilities{"bridge", "play", "tts", "record", "collect", "mix"};  ///< What this node takes on.
   uint32_t anchors_max = 2000;  ///< Legs at a time; above it allocate answers unavailable.
   uint32_t cores = 1;           ///< Media threads; the legs of a call are on one of them.
   uint32_t workers = 2;         ///< Threads for speech, decoding and files.

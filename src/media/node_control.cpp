@@ -201,6 +201,7 @@ Result<void> NodeControl::set_remote_now(AnchorId anchor, Side side, Remote remo
 }
 
 Result<void> NodeControl::check_path(const Held& held, const Path& path) {
+  if (path.kind == Path::Kind::room) return fail(Error::Kind::invalid, "path room: a room is entered by its seat");
   if (path.kind == Path::Kind::inner && !held.has_inner)
     return fail(Error::Kind::invalid, "path inner: the anchor was allocated without an inner side");
   if (path.kind != Path::Kind::bridge) return {};
@@ -216,7 +217,11 @@ Result<void> NodeControl::connect_now(AnchorId anchor, const Path& path) {
   if (!held) return pass(held);
   if (auto checked = check_path(**held, path); !checked) return pass(checked);
   (*held)->armed.reset();
-  if (path.kind == Path::Kind::bridge) join(anchor, path.peer);
+  leave_room(**held);
+  if (path.kind == Path::Kind::bridge) {
+    if (auto peer = find(path.peer)) leave_room(**peer);
+    join(anchor, path.peer);
+  }
   command(anchor, [anchor, path](Engine& engine, io::Instant now) { engine.connect(anchor, path, now); });
   return {};
 }
@@ -297,6 +302,7 @@ void NodeControl::drop(AnchorId anchor) {
   if (found == held_.end()) return;
   Held held = std::move(found->second);
   held_.erase(found);
+  leave_room(held);
   by_leg_.erase(held.leg);
   command(anchor, [anchor](Engine& engine, io::Instant now) { engine.remove(anchor, now); }, Urgency::soon);
   free_slots_.push_back(static_cast<uint32_t>(static_cast<uint64_t>(anchor)));

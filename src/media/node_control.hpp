@@ -23,6 +23,7 @@ class NodeControl : public Control {
   Task<Result<void>> connect(AnchorId anchor, Path path) override;
   Task<Result<void>> arm(AnchorId anchor, Path path) override;
   void open(AnchorId anchor) override;
+  Task<Result<void>> seat(AnchorId anchor, Seat seat) override;
   Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
   Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
@@ -83,6 +84,7 @@ class NodeControl : public Control {
     std::vector<std::pair<JobId, uint32_t>> taps;  // and how much they keep
     bool has_inner = true;
     std::optional<Path> armed;
+    std::string room;
     std::chrono::seconds lease{0};
     io::Instant lease_until{};
   };
@@ -96,6 +98,8 @@ class NodeControl : public Control {
   Result<void> set_remote_now(AnchorId anchor, Side side, Remote remote);
   Result<void> check_path(const Held& held, const Path& path);
   Result<void> connect_now(AnchorId anchor, const Path& path);
+  Result<void> seat_now(AnchorId anchor, Seat seat);
+  void leave_room(Held& held);
   Result<JobId> play_now(AnchorId anchor, PlayRequest request);
   Result<JobId> collect_now(AnchorId anchor, CollectRequest request);
   Result<JobId> tap_now(AnchorId anchor, TapRequest request);
@@ -118,6 +122,7 @@ class NodeControl : public Control {
   EventHandler handler_;
   std::unordered_map<AnchorId, Held> held_;
   std::unordered_map<std::string, AnchorId> by_leg_;
+  std::unordered_map<std::string, std::vector<AnchorId>> rooms_;  // who sits in them
   std::vector<uint32_t> free_slots_;
   uint32_t slots_ = 0;
   uint32_t generation_ = 0;

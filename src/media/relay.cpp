@@ -46,6 +46,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     return;
   }
   Arrival arrival(datagram, *packet, now, inlet);
+  arrival.in = &port;
   if (port.lent) [[unlikely]]
     read_lent(anchor);  // the source rules know what the kernel has seen
   if (!admit(anchor, port, arrival, from)) return;
@@ -59,7 +60,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
     return;
   }
   if (arrival.is_event) detect_digits(anchor, port, arrival);
-  if (arrival.side == Side::outer && anchor.jobs && arrival.is_g711()) tap_audio(anchor, port, arrival);
+  if (arrival.side == Side::outer && anchor.jobs && arrival.is_coded()) tap_audio(anchor, port, arrival);
   if (anchor.early && inlet.stream == 0 && !arrival.is_event && !arrival.is_previous)
     anchor.early->keep(inlet.side, from, datagram, true, now);
   relay(anchor, arrival);
@@ -70,6 +71,7 @@ void Engine::replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t
   const auto packet = rtp::parse_packet(datagram);
   if (!packet || packet->ssrc != port.remote_ssrc || !port.may_receive) return;
   Arrival arrival(datagram, *packet, now, inlet);
+  arrival.in = &port;
   arrival.source = port.source;
   describe(port, arrival);
   if (arrival.side == Side::inner) return deliver(anchor, Side::outer, arrival, Feed{Path::Kind::inner});
@@ -174,14 +176,22 @@ void Engine::detect_digits(Anchor& anchor, Port& port, const Arrival& arrival) {
   for (uint8_t i = 0; i < found.count; ++i) on_digit(anchor, found.pressed[i], false, arrival.now);
 }
 
-void Engine::tap_audio(Anchor& anchor, Port&, const Arrival& arrival) {
-  std::array<int16_t, 960> samples;
-  const auto payload = arrival.packet.payload.first(std::min(arrival.packet.payload.size(), samples.size()));
-  const auto decode = arrival.codec->kind == Codec::Kind::pcmu ? rtp::decode_ulaw : rtp::decode_alaw;
-  std::transform(payload.begin(), payload.end(), samples.begin(), decode);
-  const std::span<const int16_t> decoded(samples.data(), payload.size());
+void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
+  if (anchor.jobs->taps.empty() && !anchor.jobs->in_band) return;
+  std::array<int16_t, sample_rate / 1000 * 200> samples;
+  std::span<const int16_t> decoded;
+  uint32_t timestamp = arrival.packet.timestamp;
+  if (arrival.is_g711()) {
+    const auto payload = arrival.packet.payload.first(std::min(arrival.packet.payload.size(), samples.size()));
+    const auto decode = arrival.codec->kind == Codec::Kind::pcmu ? rtp::decode_ulaw : rtp::decode_alaw;
+    std::transform(payload.begin(), payload.end(), samples.begin(), decode);
+    decoded = {samples.data(), payload.size()};
+  } else {
+    decoded = heard_narrow(arrival, samples);
+    timestamp = static_cast<uint32_t>(uint64_t{arrival.heard.at} * sample_rate / arrival.heard_rate);
+  }
   for (const AnchorJobs::Tap& tap : anchor.jobs->taps)
-    tap.recorder->add(tap.leg, arrival.source, arrival.packet.timestamp, decoded, arrival.now);
+    tap.recorder->add(tap.leg, arrival.source, timestamp, decoded, arrival.now);
   if (!anchor.jobs->in_band) return;
   std::array<char, 4> keys;
   const size_t count = anchor.jobs->in_band->feed(decoded, keys);
@@ -209,7 +219,10 @@ void Engine::relay(Anchor& anchor, Arrival& arrival) {
 
 void Engine::send_to_feed(Anchor& anchor, const Feed& feed, Arrival& arrival) {
   if (feed.kind == Path::Kind::inner) deliver(anchor, Side::inner, arrival, Feed{Path::Kind::inner});
-  if (feed.kind != Path::Kind::bridge) return;
+  if (feed.kind != Path::Kind::bridge) {
+    if (feed.kind == Path::Kind::room) say_to_room(anchor, arrival);
+    return;
+  }
   if (Anchor* peer = find(feed.peer)) deliver(*peer, Side::outer, arrival, Feed{Path::Kind::bridge, anchor.id});
 }
 
@@ -217,7 +230,7 @@ void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
   const bool is_inner = arrival.side == Side::inner;
   Anchor* target = is_inner ? &anchor : anchor.feed.kind == Path::Kind::inner ? &anchor : find(anchor.feed.peer);
   const Side side = is_inner || anchor.feed.kind == Path::Kind::bridge ? Side::outer : Side::inner;
-  if (!target || anchor.feed.kind == Path::Kind::idle) return;
+  if (!target || !anchor.feed.is_passed_on()) return;
   if (arrival.stream >= target->streams.size()) return;
   Port& port = target->streams[arrival.stream].at(side);
   const Feed from = side == Side::outer && !is_inner ? Feed{Path::Kind::bridge, anchor.id} : Feed{Path::Kind::inner};
@@ -256,15 +269,23 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
   Port& port = target.streams[arrival.stream].at(side);
   if (!port.has_remote || port.is_opaque) return;
   const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
-  if (!mapping) {
-    ++port.counters.dropped_format;
-    return;
+  if (!mapping) return transcode(target, port, side, arrival, from);
+  const bool is_coded = port.audio && port.audio->voice && port.audio->voice_source == arrival.source;
+  if (is_coded && (arrival.is_event || arrival.is_noise())) {
+    Arrival renumbered = arrival;
+    renumber(port, renumbered);
+    return deliver_mapped(target, port, side, renumbered, from, *mapping);
   }
+  deliver_mapped(target, port, side, arrival, from, *mapping);
+}
+
+void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from,
+                            const Mapping& mapping) {
   OpenEvent& open = port.event;
   const bool is_of_open = arrival.is_event && open.is_open && open.source == arrival.source &&
                           open.timestamp_in == arrival.packet.timestamp;
   if (is_of_open && !port.out.is_fed_by(arrival.source)) {
-    send_placed(target, port, side, arrival, port.out.insert(open.timestamp_out, arrival.now), *mapping);
+    send_placed(target, port, side, arrival, port.out.insert(open.timestamp_out, arrival.now), mapping);
     return;
   }
   if (!is_of_open && !may_enter(target, side, arrival, from)) {
@@ -274,7 +295,7 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
     }
     auto place = port.out.insert(port.out.timestamp_at(arrival.now), arrival.now);
     place.marker = true;
-    send_placed(target, port, side, arrival, place, *mapping);
+    send_placed(target, port, side, arrival, place, mapping);
     hold_event(target, port, arrival.now);
     return;
   }
@@ -287,7 +308,7 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
   }
   if (place->is_switch && open.is_open && open.source != arrival.source) hold_event(target, port, arrival.now);
   if (target.move && side == Side::outer && arrival.stream == 0) note_moved_packet(*target.move, arrival, *place);
-  send_placed(target, port, side, arrival, *place, *mapping);
+  send_placed(target, port, side, arrival, *place, mapping);
 }
 
 /// A key that was pressed on the old path and was still on its way when the new one took over: it is heard, once,
@@ -318,6 +339,17 @@ void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival
   if (arrival.is_event) {
     note_event(port, arrival, place, mapping.payload_type);
     if (port.event.is_open) activate(target);
+  }
+  if (arrival.is_event && mapping.event_clock_out != mapping.event_clock_in) {
+    const uint64_t duration = uint64_t{arrival.event.duration} * mapping.event_clock_out / mapping.event_clock_in;
+    rtp::EventPayload event = arrival.event;
+    event.duration = static_cast<uint16_t>(std::min<uint64_t>(duration, 0xffff));
+    port.event.last = event;
+    const auto bytes = rtp::write_event(event);
+    std::array<uint8_t, rtp::fixed_header_size + 4> datagram;
+    header.payload = bytes;
+    send_rtp(target, port, side, {datagram.data(), rtp::write_packet(datagram, header)}, arrival.now);
+    return;
   }
   if (mapping.way == Mapping::Way::pass) {
     rtp::rewrite_header(arrival.datagram.data(), header);

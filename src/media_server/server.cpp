@@ -196,6 +196,12 @@ Task<Server::Answer> Server::route_anchor(std::string method, media::AnchorId an
     auto armed = co_await control_.arm(anchor, *path);
     co_return done(std::move(armed));
   }
+  if (what == "PUT seat") {
+    auto seat = media::read_seat(body);
+    if (!seat) co_return pass(seat);
+    auto taken = co_await control_.seat(anchor, std::move(*seat));
+    co_return done(std::move(taken));
+  }
   if (what == "POST open") {
     control_.open(anchor);
     co_return json::value(nullptr);

@@ -338,6 +338,7 @@ AnsweredLine answer_line(const SessionDescription& offer, const Media& offered, 
     formats.push_back(
         {std::string(event_encoding), their_event->clock_rate, 1, their_event->payload_type, our_event->fmtp});
     agreed.send_event_payload_type = agreed.receive_event_payload_type = their_event->payload_type;
+    agreed.event_clock_rate = their_event->clock_rate;
   }
   agreed.alternatives = std::move(common);
   Media media = make_section(line, offered.protocol, formats, agreed.direction, agreed.is_rtcp_mux);
@@ -397,6 +398,7 @@ Result<Agreed> accept_line(size_t index, const Media& offered, const LocalMedia&
   const Codec* our_event = their_event ? find_same(line.codecs, *their_event) : nullptr;
   if (our_event) {
     agreed.send_event_payload_type = their_event->payload_type;
+    agreed.event_clock_rate = their_event->clock_rate;
     agreed.receive_event_payload_type = our_event->payload_type;
   }
   return agreed;

@@ -71,6 +71,7 @@ struct Agreed {
   uint8_t send_payload_type = 0;                                               ///< What the peer wants to receive.
   uint8_t receive_payload_type = 0;                                            ///< What the peer will send us.
   std::optional<uint8_t> send_event_payload_type, receive_event_payload_type;  ///< telephone-event (RFC 4733).
+  uint32_t event_clock_rate = 8000;
   std::vector<Codec> alternatives;                  ///< All that both can do, the peer's payload types, best first.
   Direction direction = Direction::inactive;        ///< Ours: sendonly means that we send.
   std::optional<Endpoint> remote_rtp, remote_rtcp;  ///< Nothing while held with 0.0.0.0 or unresolvable.

@@ -23,6 +23,7 @@ constexpr Name names[] = {{"PCMU", 8000, ""},
                           {"G729", 8000, ""},
                           {"AMR", 8000, "octet-align=1"},
                           {"AMR", 8000, ""},
+                          {"GSM", 8000, ""},
                           {"opus", 48000, "useinbandfec=1"}};
 
 void require(bool is_true) {

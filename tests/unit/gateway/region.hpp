@@ -56,6 +56,11 @@ class FakeMedia final : public media::Control {
     note("{} connect {}", number(anchor), text(path));
     co_return Result<void>{};
   }
+  Task<Result<void>> seat(media::AnchorId anchor, media::Seat seat) override {
+    co_await io::sleep_for(loop_, 10us);
+    note("{} seat {}", number(anchor), seat.room);
+    co_return Result<void>{};
+  }
   Task<Result<void>> arm(media::AnchorId anchor, media::Path path) override {
     co_await io::sleep_for(loop_, 10us);
     note("{} arm {}", number(anchor), text(path));

@@ -76,7 +76,7 @@ TEST_CASE("the same leg is given the same anchor, and a need the node lacks is r
   CHECK(first.id == second.id);
   AllocateRequest request;
   request.leg = "other";
-  request.needs = {"mix"};
+  request.needs = {"amd"};
   const auto refused = world.wait(world.node->allocate(request));
   REQUIRE(!refused);
   CHECK(refused.error().kind == Error::Kind::unsupported);

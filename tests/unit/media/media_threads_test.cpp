@@ -87,6 +87,30 @@ TEST_CASE("a recording that runs goes with its leg to another thread and ends th
   std::filesystem::remove_all(directory);
 }
 
+TEST_CASE("legs of three media threads sit in one room, and leave it for a bridge") {
+  RealNode node({.port_first = 32400, .port_last = 32799, .cores = 3});
+  std::vector<AnchorInfo> legs;
+  for (int i = 0; i < 6; ++i) {
+    legs.push_back(node.leg(fmt::format("leg{}", i), i == 1 ? node.b->local() : node.a->local()));
+    REQUIRE(node.wait(node.control().seat(legs.back().id, {.room = "CF1"})));
+  }
+  for (uint16_t i = 1; i <= 25; ++i) {
+    for (const AnchorInfo& leg : legs) node.say(leg.id == legs[1].id ? *node.b : *node.a, leg.streams[0].outer, i);
+    node.world.loop.run_for(20ms);
+  }
+  for (const AnchorInfo& leg : legs) {
+    const auto stats = node.wait(node.control().stats(leg.id));
+    REQUIRE(stats);
+    CHECK((*stats)[0].packets_in == 25);
+    CHECK((*stats)[0].packets_out > 20);
+    CHECK((*stats)[0].buffer_ms);
+  }
+  REQUIRE(node.wait(node.control().connect(legs[1].id, bridge(legs[2]))));
+  for (size_t i = 3; i < legs.size(); ++i) node.control().release(legs[i].id);
+  REQUIRE(node.run_until([&] { return node.told<event::Moved>(legs[2].id) != nullptr; }));
+  CHECK(breaks(node.heard_b) == 0);
+}
+
 TEST_CASE("legs that are bridged anew all the time over three threads keep their streams, and all can be let go of") {
   RealNode node({.port_first = 32000, .port_last = 32399, .cores = 3});
   std::vector<AnchorInfo> legs;

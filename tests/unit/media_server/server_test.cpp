@@ -139,6 +139,46 @@ TEST_CASE("a whole talk is run over the media control API") {
   CHECK(world.net.bound_count() == 4);  // the phones' own
 }
 
+TEST_CASE("a conference is held over the media control API") {
+  FarNode far;
+  World& world = far.world;
+  std::vector<std::unique_ptr<Phone>> phones;
+  std::vector<AnchorInfo> legs;
+  for (int i = 0; i < 3; ++i) {
+    AllocateRequest request;
+    request.leg = fmt::format("leg{}", i);
+    request.needs = {"mix"};
+    legs.push_back(*world.wait(far.control->allocate(request)));
+    phones.push_back(
+        std::make_unique<Phone>(world.loop, world.net, fmt::format("192.0.2.{}", 10 + i).c_str(), 100 + i));
+    Remote remote{.rtp = phones.back()->local(), .formats = telephone_formats()};
+    REQUIRE(world.wait(far.control->set_remote(legs.back().id, Side::outer, remote)));
+    REQUIRE(world.wait(far.control->seat(legs.back().id, {.room = "CF1"})));
+    phones.back()->talk_to(legs.back().streams[0].outer);
+  }
+  world.loop.run_for(1s);
+  for (const auto& phone : phones) CHECK(phone->heard.size() > 40);
+  const auto stats = world.wait(far.control->stats(legs[0].id));
+  REQUIRE(stats);
+  CHECK((*stats)[0].buffer_ms);
+  CHECK(far.told<event::Speaker>(legs[0].id) + far.told<event::Speaker>(legs[1].id) +
+            far.told<event::Speaker>(legs[2].id) >
+        0);
+  const auto himself = world.wait(far.control->seat(legs[0].id, {.room = "CF1", .coached = legs[0].id}));
+  REQUIRE(!himself);
+  CHECK(himself.error().kind == Error::Kind::invalid);
+  const auto nobody = world.wait(far.control->seat(legs[0].id, {.room = "CF1", .coached = static_cast<AnchorId>(99)}));
+  REQUIRE(!nobody);
+  CHECK(nobody.error().kind == Error::Kind::not_found);
+  const auto by_path = world.wait(far.control->connect(legs[0].id, {.kind = Path::Kind::room}));
+  REQUIRE(!by_path);
+  CHECK(by_path.error().kind == Error::Kind::invalid);
+  for (const AnchorInfo& leg : legs) REQUIRE(world.wait(far.control->seat(leg.id, {})));
+  for (const AnchorInfo& leg : legs) far.control->release(leg.id);
+  world.loop.run_for(1s);
+  CHECK(world.net.bound_count() == 6);  // the phones' own
+}
+
 TEST_CASE("a talk is there after an anchor each and one remote: what is known when allocating goes along") {
   FarNode far;
   World& world = far.world;
@@ -176,11 +216,11 @@ TEST_CASE("errors of the node come back with their kind and words") {
   CHECK(unknown.error().kind == Error::Kind::not_found);
   AllocateRequest request;
   request.leg = "x";
-  request.needs = {"mix"};
+  request.needs = {"amd"};
   const auto refused = far.world.wait(far.control->allocate(request));
   REQUIRE(!refused);
   CHECK(refused.error().kind == Error::Kind::unsupported);
-  CHECK(refused.error().text.find("mix") != std::string::npos);
+  CHECK(refused.error().text.find("amd") != std::string::npos);
 }
 
 TEST_CASE("commands of one anchor arrive in the order they were given, though nobody waits") {
