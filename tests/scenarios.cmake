@@ -10,6 +10,10 @@ foreach(peer sipp_forward kamailio_carrier)
                        ${CMAKE_BINARY_DIR}/interop/${peer})
 endforeach()
 
+# Two codecs of the matrix; `tests/interop/codec_matrix.py NEAREND` calls with each that the softphone knows.
+nearend_program_test(interop.codecs 120 python3 ${CMAKE_CURRENT_SOURCE_DIR}/interop/codec_matrix.py $<TARGET_FILE:nearend>
+                     --short --work ${CMAKE_BINARY_DIR}/interop/codecs)
+
 # Timing bounds are judged by `nearend lab flows`; here each is widened, because a debug or sanitizer build on a busy
 # machine is no measure.
 nearend_program_test(lab.flows 1500 $<TARGET_FILE:nearend> lab flows --rtt 100 --margin 400 --out ${CMAKE_BINARY_DIR}/lab)
