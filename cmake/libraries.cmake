@@ -13,11 +13,16 @@ pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(MPG123 REQUIRED IMPORTED_TARGET libmpg123)
 pkg_check_modules(SPANDSP REQUIRED IMPORTED_TARGET spandsp)
 pkg_check_modules(OPUS REQUIRED IMPORTED_TARGET opus)
+pkg_check_modules(OPUSFILE REQUIRED IMPORTED_TARGET opusfile)
+pkg_check_modules(OGG REQUIRED IMPORTED_TARGET ogg)
+pkg_check_modules(LAME REQUIRED IMPORTED_TARGET lame)
 option(NEAREND_G729 "G.729 by bcg729, whose licence is the GPL-3" ON)
 if(NEAREND_G729)
   pkg_check_modules(BCG729 REQUIRED IMPORTED_TARGET libbcg729)
 endif()
 pkg_check_modules(AMRNB REQUIRED IMPORTED_TARGET opencore-amrnb)
+
+find_library(WSLAY_LIBRARY wslay REQUIRED)
 
 # flite ships no pkg-config file; voice slt is the default English voice.
 find_library(FLITE_LIBRARY flite REQUIRED)

@@ -4,6 +4,7 @@
 
 #include "base/json.hpp"
 #include "gateway/admission.hpp"
+#include "gateway/catalogue.hpp"
 #include "gateway/commands.hpp"
 #include "gateway/endings.hpp"
 #include "gateway/endpoints.hpp"
@@ -94,7 +95,8 @@ class Gateway::Core {
         endings_(parts_),
         pinger_(parts_),
         warmth_(world.loop, link_),
-        load_timer_(world.loop) {
+        load_timer_(world.loop),
+        tasks_(world.loop) {
     parts_.outside = &outside_;
     parts_.link = &link_;
     parts_.endpoints = &endpoints_;
@@ -122,6 +124,7 @@ class Gateway::Core {
     pinger_.stop();
     warmth_.stop();
     load_timer_.stop();
+    tasks_.cancel_all();
     for (Leg* leg : legs_.all()) endings_.end(*leg, {.status = 503, .text = "gateway stops", .by = "gateway"});
   }
 
@@ -156,6 +159,11 @@ class Gateway::Core {
   Result<std::vector<Endpoint>> listen(sip::Transport& transport, const std::vector<ListenSettings>& wanted,
                                        const IsAdmitted& is_admitted);
   void report_load();
+  /// Brings the catalogue that routers are told up to what the media node has to give.
+  Task<void> look_at_node();
+
+  bool is_looking_ = false;
+  io::Scope tasks_;
 };
 
 Result<std::vector<Endpoint>> Gateway::Core::listen(sip::Transport& transport,
@@ -204,7 +212,14 @@ Result<void> Gateway::Core::start() {
 
 void Gateway::Core::report_load() {
   parts_.policy.report_load(settings_.name, static_cast<uint32_t>(legs_.size()), settings_.calls_max);
+  if (!std::exchange(is_looking_, true)) tasks_.spawn(look_at_node());
   load_timer_.start(load_report_interval, [this] { report_load(); });
+}
+
+Task<void> Gateway::Core::look_at_node() {
+  auto state = co_await parts_.media.state();
+  if (state) link_end_.offer(offered_features(settings_.features, *state));
+  is_looking_ = false;
 }
 
 Gateway::Gateway(Settings settings, io::World world, media::Control& media, policy::Client& policy, Journal& journal)

@@ -33,9 +33,14 @@ std::vector<sip::Target> link_targets(std::string_view uri) {
 }
 
 LinkEnd::LinkEnd(Parts& parts) : parts_(parts) {
-  for (const std::string& name : parts.settings.features) features_.push_back({.name = name});
+  offer(parts.settings.features);
+}
+
+void LinkEnd::offer(const std::vector<std::string>& features) {
+  features_.clear();
+  for (const std::string& name : features) features_.push_back({.name = name});
   features_.push_back({.name = "profile", .parameters = {{"v", "1"}}});
-  if (parts.settings.reanchor != ReanchorBy::router) features_.push_back({.name = "re-anchor"});
+  if (parts_.settings.reanchor != ReanchorBy::router) features_.push_back({.name = "re-anchor"});
 }
 
 link::Headers LinkEnd::headers(const Leg& leg, Items actions) const {

@@ -17,6 +17,9 @@ class LinkEnd {
 
   /// Platform headers of a message received, when it is one of ours: present, signed if there is a key, and of the
   /// newest epoch. `status` is what to answer otherwise.
+  /// What the region offers from now on, for new calls; settings.features at first.
+  void offer(const std::vector<std::string>& features);
+
   struct Refusal {
     int status = 400;
     std::string reason;

@@ -124,7 +124,8 @@ void LocalVerbs::on_ring(Leg& leg, const link::Item& item, const sip::event::Req
   stop_ring(leg);
   parts_.link_end->respond(leg, event, 200);
   if (item.has("off") || leg.joint.is_early) return;  // The callee's own ringing is heard.
-  std::string tone = fmt::format("ringback/{}", item.has("tone") ? item.parameter("tone") : "us");
+  std::string tone = "ringback";
+  if (item.has("tone")) tone += fmt::format("/{}", item.parameter("tone"));
   leg.scope.spawn(play_ring(leg, std::move(tone)));
 }
 

@@ -134,8 +134,9 @@ Task<Result<ClipPtr>> ClipLoader::fetch(std::string url, std::string key) {
   }
   if (!old.etag.empty()) headers.emplace_back("If-None-Match", old.etag);
   if (!old.last_modified.empty()) headers.emplace_back("If-Modified-Since", old.last_modified);
+  const std::string name = url.substr(0, url.find('?'));  // what follows may be secret
   auto response = co_await request(std::move(url), std::move(headers));
-  if (!response) co_return pass(response);
+  if (!response) co_return fail(response.error().kind, "{}: {}", name, response.error().text);
   Freshness freshness = read_freshness(response->headers, loop_.now());
   if (response->status == 304 && kept) {
     if (freshness.etag.empty()) freshness.etag = std::move(old.etag);
@@ -143,10 +144,12 @@ Task<Result<ClipPtr>> ClipLoader::fetch(std::string url, std::string key) {
     cache_.put(key, kept, std::move(freshness));
     co_return kept;
   }
-  if (response->status != 200) co_return fail(Error::Kind::not_found, "the server answered {}", response->status);
+  if (response->status != 200)
+    co_return fail(Error::Kind::not_found, "{}: the server answered {}", name, response->status);
   Making work = [body = std::move(response->body)] { return decode_audio(body); };
   auto clip = co_await on_worker(std::move(work));
-  if (clip && freshness.may_store) cache_.put(key, *clip, std::move(freshness));
+  if (!clip) co_return fail(clip.error().kind, "{}: {}", name, clip.error().text);
+  if (freshness.may_store) cache_.put(key, *clip, std::move(freshness));
   co_return clip;
 }
 

@@ -148,27 +148,54 @@ struct Source {
   std::string language = "en-US";          ///< speech
   uint32_t loop = 1;                       ///< 0: until stopped, 1000 at most.
   milliseconds length{0};                  ///< silence; tone: 0 is until stopped
+  milliseconds offset{0};                  ///< url, file, speech: where in it the first round begins.
 };
 
 struct PlayRequest {
   std::vector<Source> sources;             ///< One after another without a gap.
   bool is_stopped_by_digit = false;
   bool is_yielding = false;                ///< Ends when the leg's path brings somebody's first packet: ring-back.
+  bool is_queued = false;                  ///< Begins when what the leg hears now has ended, instead of ending it.
+  double volume_db = 0;                    ///< -60 to 20.
 };
+/// How a recording is kept.
+enum class FileFormat : uint8_t { wav, mp3, ogg_opus };
 struct RecordRequest {
   std::vector<AnchorId> legs;              ///< One: mono of what the endpoint says. Two with `is_dual`: a channel each; else mixed.
   bool is_dual = false;
-  std::string path_hint;                   ///< Recording SID: the file is `<recordings>/<sid>.wav`.
+  std::string path_hint;                   ///< Recording SID: the file is `<recordings>/<sid>.wav`, or .mp3, .ogg.
+  FileFormat format = FileFormat::wav;
   std::optional<std::chrono::seconds> silence_timeout;  ///< Ends the recording; no effect while no RTP arrives at all.
   std::string finish_on_digits;            ///< Any of these ends it.
   std::chrono::seconds length_max{3600};
   bool has_beep = false;
   bool is_silence_trimmed = false;
 };
+/// Watching what the endpoint says: speech, pauses, an answering machine's beep. What follows from it is the caller's to judge.
+struct ListenRequest {
+  milliseconds pause{700};                 ///< Silence that ends a stretch of speech.
+  milliseconds length_max{60'000};
+};
+/// A leg's sound over a WebSocket to and from an engine elsewhere (docs/media-control.md, "Streams").
+struct StreamRequest {
+  enum class Direction : uint8_t { from_leg, to_leg, both };
+  std::string url;                         ///< ws or wss.
+  Direction direction = Direction::both;
+  uint32_t rate = 8000;                    ///< 8000, 16000 or 24000; linear, 16 bits, low byte first.
+};
+/// What a job at work is to do otherwise; what is left out stays.
+struct JobChange {
+  std::optional<bool> is_paused;           ///< Recorder: nothing that is said meanwhile is kept. Player: it waits in silence.
+  std::optional<double> volume_db;         ///< Player.
+  bool is_gap_silent = false;              ///< With is_paused: the pause is in the recording, as silence; else it is left out.
+};
 struct CollectRequest {
   uint32_t digits_max = 0;                 ///< 0: no limit.
   std::string finish_on_digits = "#";
   std::chrono::milliseconds timeout{5000}; ///< Counted from the end of `prompt` or from the last digit.
+  std::chrono::milliseconds first_timeout{0};  ///< Until the first digit or word, instead; 0: as `timeout`.
+  /// The endpoint may also speak: told as by listen(), interrupts the prompt, and a silence this long after it ends the input.
+  std::optional<std::chrono::milliseconds> speech_timeout;
   PlayRequest prompt;                      ///< Interrupted by the first digit.
 };
 
@@ -184,12 +211,38 @@ inline constexpr uint32_t capture_bytes_min = 64 << 10, capture_bytes_max = 4 <<
 /// What a node tells about its anchors, in order per anchor.
 namespace event {
 struct Digit { char digit = '0'; milliseconds length{0}; bool is_in_band = false; };
-struct PlayEnded { JobId job; bool was_stopped = false; std::optional<Error> error; milliseconds played{0}; };
+struct PlayEnded {
+  JobId job; bool was_stopped = false; std::optional<Error> error; milliseconds played{0};
+  uint32_t source = 0;                     ///< Index of the one that was being heard, or failed; their number: all were.
+  milliseconds position{0};                ///< In it, in its last round.
+};
 struct RecordEnded {
   JobId job; std::string reason;           ///< "silence", "digit", "length", "stopped", "hangup", "disk-full", "error"
   std::string digits; milliseconds length{0}; std::string file; bool is_partial = false; uint8_t channels = 1;
 };
-struct CollectEnded { JobId job; std::string digits; std::string finished_on; bool is_timeout = false; };
+struct CollectEnded {
+  JobId job; std::string digits; std::string finished_on; bool is_timeout = false;
+  bool has_speech = false;                 ///< It was speech that ended it.
+};
+struct StreamEnded {
+  JobId job;
+  std::string reason;                      ///< "stopped", "peer", "refused" (never open), "lost", "replaced" (by a play), "hangup"
+  std::string text;                        ///< What the far end or the system said.
+  milliseconds heard{0}, spoken{0};        ///< Sent to the peer; heard by the leg.
+  milliseconds dropped{0};                 ///< In both directions, since somebody was too slow or too fast.
+};
+/// Of a listen, or of a collect that may be answered by speech. Times are since it began.
+struct SpeechStarted { JobId job; milliseconds at{0}; };
+struct SpeechEnded { JobId job; milliseconds at{0}; milliseconds length{0}; };
+/// One steady tone, 100 ms to 2.5 s, that has ended.
+struct Beep { JobId job; milliseconds at{0}; milliseconds length{0}; uint32_t hz = 0; };
+struct ListenEnded {
+  JobId job; bool was_stopped = false;
+  milliseconds length{0}; milliseconds initial_silence{0};
+  milliseconds greeting{0};                ///< From the first word to the last.
+  milliseconds silence_after{0};           ///< Since the last word.
+  uint32_t stretches = 0; uint32_t beeps = 0;
+};
 struct Moved { MoveReport report; Path::Kind kind = Path::Kind::idle; };
 /// The first valid packet from the endpoint, or from the inner side, since the remote was set.
 struct FirstPacket { Side side = Side::outer; };
@@ -199,9 +252,13 @@ struct Resumed {};
 /// The leg is the one that its room hears now, the loudest that speaks; or is so no more.
 struct Speaker { std::string room; bool is_speaking = false; };
 struct Lost { std::string reason; };       ///< The anchor is gone: lease over, node lost.
+/// Of no anchor: a recording that an earlier life of the node did not end is whole now, and can be read.
+struct RecordingRecovered { std::string name; std::string file; milliseconds length{0}; };
 }  // namespace event
 using Event = std::variant<event::Digit, event::PlayEnded, event::RecordEnded, event::CollectEnded, event::Moved,
-                           event::FirstPacket, event::Silent, event::Resumed, event::Speaker, event::Lost>;
+                           event::FirstPacket, event::Silent, event::Resumed, event::Speaker, event::Lost,
+                           event::RecordingRecovered, event::SpeechStarted, event::SpeechEnded, event::Beep, event::ListenEnded,
+                           event::StreamEnded>;
 
 /// Figures of one side of one stream; from our own counters and the peer's RTCP (RFC 3550).
 struct StreamStats {
@@ -229,7 +286,10 @@ struct RecordingPiece {
 struct NodeState {
   std::vector<std::string> capabilities;   ///< As in AllocateRequest::needs.
   uint32_t anchors = 0, anchors_max = 0;
-  double load = 0;                         ///< 0 to 1.
+  double load = 0;                         ///< 0 to 1: of what is fullest.
+  /// One kind of job: "play", "record", "collect", "listen", "stream". It lives in its anchor's lease.
+  struct Resource { std::string name; uint32_t used = 0, max = 0; };
+  std::vector<Resource> resources;         ///< Of the capabilities above.
 };
 
 /// The media control API. Signalling reaches media only through this, in-process (LocalControl: commands to the media thread
@@ -264,6 +324,12 @@ class Control {
   /// What a tap has kept since it began or was last asked: a pcap file. Errors: not_found, timeout, unsupported.
   virtual Task<Result<std::string>> capture(AnchorId anchor, JobId job);
   static constexpr size_t taps_max = 4;
+  /// Another one of the leg is ended by it.
+  virtual Task<Result<JobId>> listen(AnchorId anchor, ListenRequest request);
+  /// Errors: unsupported (no "stream" here), invalid (the rate), unavailable (too many already).
+  virtual Task<Result<JobId>> stream(AnchorId anchor, StreamRequest request);
+  /// Changes a job under way. A job that has ended meanwhile is left alone. Errors: not_found (the anchor).
+  virtual Task<Result<void>> change(AnchorId anchor, JobId job, JobChange change);
   /// Ends a job; its Ended event follows. Unknown jobs are ignored.
   virtual void stop(AnchorId anchor, JobId job) = 0;
   /// Loads a URL into the node's cache ahead of need.
@@ -277,7 +343,7 @@ class Control {
   virtual void release(AnchorId anchor) = 0;
   virtual Task<Result<NodeState>> state() = 0;
 
-  /// What `<recordings>/<name>.wav` holds from `offset` on, 512 KiB at most. Errors: not_found, invalid (no id).
+  /// What the ended recording of that name holds from `offset` on, 512 KiB at most. Errors: not_found, invalid (no id).
   virtual Task<Result<RecordingPiece>> read_recording(std::string name, uint64_t offset) = 0;
   virtual Task<Result<void>> remove_recording(std::string name) = 0;
 };

@@ -25,6 +25,8 @@ constexpr Names<Side, 2> sides{"side", {"outer", "inner"}};
 constexpr Names<Path::Kind, 4> paths{"kind", {"idle", "inner", "bridge", "room"}};
 constexpr Names<SourceRule::Mode, 2> modes{"mode", {"strict", "learn"}};
 constexpr Names<Source::Kind, 6> sources{"kind", {"url", "file", "speech", "tone", "silence", "digits"}};
+constexpr Names<StreamRequest::Direction, 3> directions{"direction", {"from-leg", "to-leg", "both"}};
+constexpr Names<FileFormat, 3> file_formats{"format", {"wav", "mp3", "ogg-opus"}};
 constexpr Names<Error::Kind, 8> errors{
     "kind", {"malformed", "invalid", "not_found", "refused", "timeout", "unavailable", "unsupported", "internal"}};
 
@@ -419,11 +421,25 @@ json::value to_value(const PlayRequest& request) {
                                 {"voice", source.voice},
                                 {"language", source.language},
                                 {"loop", source.loop},
-                                {"length_ms", source.length.count()}});
+                                {"length_ms", source.length.count()},
+                                {"offset_ms", source.offset.count()}});
   return json::object{{"sources", std::move(list)},
                       {"is_stopped_by_digit", request.is_stopped_by_digit},
-                      {"is_yielding", request.is_yielding}};
+                      {"is_yielding", request.is_yielding},
+                      {"is_queued", request.is_queued},
+                      {"volume_db", request.volume_db}};
 }
+
+namespace {
+/// Nothing where none is said.
+Result<std::optional<double>> volume_of(const json::object& object) {
+  if (!object.if_contains("volume_db")) return std::optional<double>();
+  const double volume = json_number_or(object, "volume_db", 1000);
+  if (!(volume >= -60 && volume <= 20))
+    return fail(Error::Kind::invalid, "'volume_db' must be a number from -60 to 20");
+  return std::optional<double>(volume);
+}
+}  // namespace
 
 Result<PlayRequest> read_play(const json::value& value) {
   auto object = as_object(value, "what to play");
@@ -431,6 +447,10 @@ Result<PlayRequest> read_play(const json::value& value) {
   PlayRequest request;
   request.is_stopped_by_digit = json_bool_or(**object, "is_stopped_by_digit", false);
   request.is_yielding = json_bool_or(**object, "is_yielding", false);
+  request.is_queued = json_bool_or(**object, "is_queued", false);
+  auto volume = volume_of(**object);
+  if (!volume) return pass(volume);
+  request.volume_db = volume->value_or(0);
   auto list = list_of(**object, "sources");
   if (!list) return pass(list);
   for (const json::value& one : **list) {
@@ -451,6 +471,9 @@ Result<PlayRequest> read_play(const json::value& value) {
     auto length = number_or(**item, "length_ms", 0, 0, day_ms);
     if (!length) return pass(length);
     source.length = milliseconds(*length);
+    auto offset = number_or(**item, "offset_ms", 0, 0, day_ms);
+    if (!offset) return pass(offset);
+    source.offset = milliseconds(*offset);
     request.sources.push_back(std::move(source));
   }
   return request;
@@ -462,6 +485,7 @@ json::value to_value(const RecordRequest& request) {
   json::object object{{"legs", std::move(legs)},
                       {"is_dual", request.is_dual},
                       {"path_hint", request.path_hint},
+                      {"format", file_formats.of(request.format)},
                       {"finish_on_digits", request.finish_on_digits},
                       {"length_max_s", request.length_max.count()},
                       {"has_beep", request.has_beep},
@@ -483,6 +507,9 @@ Result<RecordRequest> read_record(const json::value& value) {
   }
   request.is_dual = json_bool_or(**object, "is_dual", false);
   request.path_hint = json_string_or(**object, "path_hint", "");
+  auto format = name_or(**object, "format", file_formats, FileFormat::wav);
+  if (!format) return pass(format);
+  request.format = *format;
   request.finish_on_digits = json_string_or(**object, "finish_on_digits", "");
   auto length = number_or(**object, "length_max_s", 3600, 1, 86'400);
   if (!length) return pass(length);
@@ -495,11 +522,70 @@ Result<RecordRequest> read_record(const json::value& value) {
   return request;
 }
 
+json::value to_value(const ListenRequest& request) {
+  return json::object{{"pause_ms", request.pause.count()}, {"length_max_ms", request.length_max.count()}};
+}
+
+Result<ListenRequest> read_listen(const json::value& value) {
+  auto object = as_object(value, "what to listen for");
+  if (!object) return pass(object);
+  ListenRequest request;
+  auto pause = number_or(**object, "pause_ms", request.pause.count(), 100, 60'000);
+  if (!pause) return pass(pause);
+  auto length = number_or(**object, "length_max_ms", request.length_max.count(), 100, day_ms);
+  if (!length) return pass(length);
+  request.pause = milliseconds(*pause);
+  request.length_max = milliseconds(*length);
+  return request;
+}
+
+json::value to_value(const StreamRequest& request) {
+  return json::object{{"url", request.url}, {"direction", directions.of(request.direction)}, {"rate", request.rate}};
+}
+
+Result<StreamRequest> read_stream(const json::value& value) {
+  auto object = as_object(value, "the stream");
+  if (!object) return pass(object);
+  StreamRequest request;
+  auto url = json_string(**object, "url");
+  if (!url) return pass(url);
+  request.url = std::move(*url);
+  auto direction = name_or(**object, "direction", directions, StreamRequest::Direction::both);
+  if (!direction) return pass(direction);
+  request.direction = *direction;
+  auto rate = number_or(**object, "rate", 8000, 8000, 24'000);
+  if (!rate) return pass(rate);
+  request.rate = static_cast<uint32_t>(*rate);
+  return request;
+}
+
+json::value to_value(const JobChange& change) {
+  json::object object;
+  if (change.is_paused) object = {{"is_paused", *change.is_paused}, {"is_gap_silent", change.is_gap_silent}};
+  if (change.volume_db) object["volume_db"] = *change.volume_db;
+  return object;
+}
+
+Result<JobChange> read_change(const json::value& value) {
+  auto object = as_object(value, "the change");
+  if (!object) return pass(object);
+  JobChange change;
+  if ((*object)->if_contains("is_paused")) change.is_paused = json_bool_or(**object, "is_paused", false);
+  auto volume = volume_of(**object);
+  if (!volume) return pass(volume);
+  change.volume_db = *volume;
+  change.is_gap_silent = json_bool_or(**object, "is_gap_silent", false);
+  return change;
+}
+
 json::value to_value(const CollectRequest& request) {
-  return json::object{{"digits_max", request.digits_max},
+  json::object object{{"digits_max", request.digits_max},
                       {"finish_on_digits", request.finish_on_digits},
                       {"timeout_ms", request.timeout.count()},
+                      {"first_timeout_ms", request.first_timeout.count()},
                       {"prompt", to_value(request.prompt)}};
+  if (request.speech_timeout) object["speech_timeout_ms"] = request.speech_timeout->count();
+  return object;
 }
 
 Result<CollectRequest> read_collect(const json::value& value) {
@@ -513,6 +599,12 @@ Result<CollectRequest> read_collect(const json::value& value) {
   auto timeout = number_or(**object, "timeout_ms", 5000, 0, day_ms);
   if (!timeout) return pass(timeout);
   request.timeout = milliseconds(*timeout);
+  auto first = number_or(**object, "first_timeout_ms", 0, 0, day_ms);
+  if (!first) return pass(first);
+  request.first_timeout = milliseconds(*first);
+  auto speech = number_or(**object, "speech_timeout_ms", 0, 0, 60'000);
+  if (!speech) return pass(speech);
+  if (*speech > 0) request.speech_timeout = milliseconds(*speech);
   if (const json::value* prompt = (*object)->if_contains("prompt")) {
     auto play = read_play(*prompt);
     if (!play) return pass(play);
@@ -607,10 +699,13 @@ Result<std::vector<StreamStats>> read_stats(const json::value& value) {
 }
 
 json::value to_value(const NodeState& state) {
+  json::object resources;
+  for (const auto& one : state.resources) resources[one.name] = json::object{{"used", one.used}, {"max", one.max}};
   return json::object{{"capabilities", to_list(state.capabilities)},
                       {"anchors", state.anchors},
                       {"anchors_max", state.anchors_max},
-                      {"load", state.load}};
+                      {"load", state.load},
+                      {"resources", std::move(resources)}};
 }
 
 Result<NodeState> read_state(const json::value& value) {
@@ -623,6 +718,12 @@ Result<NodeState> read_state(const json::value& value) {
   state.anchors = static_cast<uint32_t>(json_integer_or(**object, "anchors", 0));
   state.anchors_max = static_cast<uint32_t>(json_integer_or(**object, "anchors_max", 0));
   state.load = json_number_or(**object, "load", 0);
+  if (const json::value* all = (*object)->if_contains("resources"); all && all->is_object())
+    for (const auto& [name, one] : all->get_object()) {
+      if (!one.is_object() || state.resources.size() >= list_max) continue;
+      state.resources.push_back({std::string(name), static_cast<uint32_t>(json_integer_or(one.get_object(), "used", 0)),
+                                 static_cast<uint32_t>(json_integer_or(one.get_object(), "max", 0))});
+    }
   return state;
 }
 

@@ -76,16 +76,23 @@ class Engine {
   /// Ports of the leg whose packets the kernel relays at this moment.
   size_t lent_count(AnchorId id);
 
-  void play(AnchorId id, JobId job, std::vector<PlayItem> items, PlayEnds ends, io::Instant now);
+  static constexpr size_t queued_max = 16;
+  /// `is_queued`: after what is played now; with `queued_max` waiting already it ends at once, unplayed.
+  void play(AnchorId id, std::unique_ptr<Player> player, bool is_queued, io::Instant now);
   /// A clip that was not there when play or collect began, or why it will not come.
   void supply(AnchorId id, JobId job, size_t item, Result<ClipPtr> clip);
   void record(JobId job, const RecordRequest& request, std::string path, io::Instant now);
   void collect(AnchorId id, JobId job, const CollectRequest& request, std::vector<PlayItem> prompt, io::Instant now);
+  /// The leg's sound goes through `pipe`, and comes from it where there is a `player` for that.
+  void stream(AnchorId id, JobId job, std::shared_ptr<SoundPipe> pipe, std::unique_ptr<Player> player, bool is_heard,
+              io::Instant now);
+  void listen(AnchorId id, JobId job, const ListenRequest& request, io::Instant now);
   void stop(AnchorId id, JobId job, io::Instant now);
   /// Copies the leg's packets, until stop() with the tap's job.
   void tap(AnchorId id, std::unique_ptr<WireTap> tap, io::Instant now);
   /// What the tap has kept; null where there is none. `fresh` goes on in its place: nothing is copied here.
   std::unique_ptr<PacketRing> capture(AnchorId id, JobId job, std::unique_ptr<PacketRing> fresh);
+  void change(AnchorId id, JobId job, const JobChange& change, io::Instant now);
 
   /// Anchors between two engines of a node.
   struct Parcel {
@@ -231,8 +238,16 @@ class Engine {
   void on_digit(Anchor& anchor, const rtp::EventDetector::Pressed& pressed, bool is_in_band, io::Instant now);
   void on_digit_begun(Anchor& anchor, io::Instant now);
   void end_player(Anchor& anchor, bool was_stopped, io::Instant now);
+  void tell_play_ended(Anchor& anchor, const Player& player, bool was_stopped, std::optional<Error> error);
+  void end_queued(Anchor& anchor);
+  void key_tone(Anchor& anchor, uint64_t source, uint32_t timestamp, uint8_t event);
   void end_collector(Anchor& anchor, std::string finished_on, bool is_timeout, io::Instant now);
   void tick_jobs(Anchor& anchor, io::Instant now);
+  static void feed_listeners(AnchorJobs& jobs, std::span<const int16_t> samples, io::Instant now);
+  void tick_listeners(Anchor& anchor, io::Instant now);
+  void tell_heard(Anchor& anchor, JobId job, const Listener::Found& found);
+  void on_speech(Anchor& anchor, const Listener::Found& found, io::Instant now);
+  void end_listening(Anchor& anchor, bool was_stopped);
   void tick_recorders(io::Instant now);
   void end_recorder(Recorder& recorder, std::string_view reason, io::Instant now);
   void end_jobs(Anchor& anchor, io::Instant now);

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds stay_short{2};
 /// Nothing on the leg but its path: whoever works on it wants to see the packets.
 bool is_plain(const Anchor& anchor) {
   const AnchorJobs* jobs = anchor.jobs.get();
-  if (jobs && (jobs->player || jobs->collector || jobs->in_band || !jobs->taps.empty())) return false;
+  if (jobs && (jobs->player || jobs->collector || jobs->is_hearing())) return false;
   return !anchor.move && !anchor.early && anchor.feed.is_passed_on();
 }
 

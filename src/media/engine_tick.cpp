@@ -39,7 +39,8 @@ void Engine::tick_active(Anchor& anchor, io::Instant now) {
 }
 
 bool Engine::needs_tick(const Anchor& anchor, io::Instant now) {
-  if (anchor.move || (anchor.jobs && (anchor.jobs->player || anchor.jobs->collector))) return true;
+  if (anchor.move || (anchor.jobs && (anchor.jobs->player || anchor.jobs->collector || anchor.jobs->listening)))
+    return true;
   for (const Stream& stream : anchor.streams) {
     if (stream.outer.digits.is_open() || stream.outer.event.is_open || stream.inner.event.is_open) return true;
     if (stream.outer.previous || stream.inner.previous) return true;
@@ -93,13 +94,16 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
   if (takes_over && !(place = place_own(anchor, port, false, now))) return;
   OwnFrame frame;
   if (player) {
-    const auto state = player->next(frame, port.codecs.find_kind(Codec::Kind::event) != nullptr);
-    if (state == Player::State::ended || state == Player::State::failed) {
+    const bool has_events = port.codecs.find_kind(Codec::Kind::event) != nullptr;
+    auto state = player->next(frame, has_events);
+    // One that waits for its turn goes on in the same frame.
+    while (state == Player::State::ended || state == Player::State::failed) {
       end_player(anchor, false, now);
-      fill_noise(port, frame);
-    } else if (state == Player::State::waiting) {
-      fill_noise(port, frame);
+      player = anchor.jobs->player.get();
+      if (!player) break;
+      state = player->next(frame, has_events);
     }
+    if (state != Player::State::playing) fill_noise(port, frame);
   } else {
     fill_noise(port, frame);
   }

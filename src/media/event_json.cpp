@@ -34,10 +34,8 @@ struct Writer {
             {"is_in_band", e.is_in_band}};
   }
   json::object operator()(const event::PlayEnded& e) const {
-    json::object object{{"type", "play-ended"},
-                        {"job", job_text(e.job)},
-                        {"was_stopped", e.was_stopped},
-                        {"played_ms", e.played.count()}};
+    json::object object{{"type", "play-ended"},          {"job", job_text(e.job)}, {"was_stopped", e.was_stopped},
+                        {"played_ms", e.played.count()}, {"source", e.source},     {"position_ms", e.position.count()}};
     if (e.error) object["error"] = to_value(*e.error).get_object()["error"];
     return object;
   }
@@ -47,11 +45,42 @@ struct Writer {
             {"is_partial", e.is_partial}, {"channels", e.channels}};
   }
   json::object operator()(const event::CollectEnded& e) const {
-    return {{"type", "collect-ended"},
+    return {{"type", "collect-ended"},      {"job", job_text(e.job)},     {"digits", e.digits},
+            {"finished_on", e.finished_on}, {"is_timeout", e.is_timeout}, {"has_speech", e.has_speech}};
+  }
+  json::object operator()(const event::SpeechStarted& e) const {
+    return {{"type", "speech-started"}, {"job", job_text(e.job)}, {"at_ms", e.at.count()}};
+  }
+  json::object operator()(const event::SpeechEnded& e) const {
+    return {
+        {"type", "speech-ended"}, {"job", job_text(e.job)}, {"at_ms", e.at.count()}, {"length_ms", e.length.count()}};
+  }
+  json::object operator()(const event::Beep& e) const {
+    return {{"type", "beep"},
             {"job", job_text(e.job)},
-            {"digits", e.digits},
-            {"finished_on", e.finished_on},
-            {"is_timeout", e.is_timeout}};
+            {"at_ms", e.at.count()},
+            {"length_ms", e.length.count()},
+            {"hz", e.hz}};
+  }
+  json::object operator()(const event::StreamEnded& e) const {
+    return {{"type", "stream-ended"},
+            {"job", job_text(e.job)},
+            {"reason", e.reason},
+            {"text", e.text},
+            {"heard_ms", e.heard.count()},
+            {"spoken_ms", e.spoken.count()},
+            {"dropped_ms", e.dropped.count()}};
+  }
+  json::object operator()(const event::ListenEnded& e) const {
+    return {{"type", "listen-ended"},
+            {"job", job_text(e.job)},
+            {"was_stopped", e.was_stopped},
+            {"length_ms", e.length.count()},
+            {"initial_silence_ms", e.initial_silence.count()},
+            {"greeting_ms", e.greeting.count()},
+            {"silence_after_ms", e.silence_after.count()},
+            {"stretches", e.stretches},
+            {"beeps", e.beeps}};
   }
   json::object operator()(const event::Moved& e) const {
     return {{"type", "moved"},       {"path", path_name(e.kind)},   {"gap_ms", e.report.gap_ms},
@@ -66,12 +95,17 @@ struct Writer {
     return {{"type", "speaker"}, {"room", e.room}, {"is_speaking", e.is_speaking}};
   }
   json::object operator()(const event::Lost& e) const { return {{"type", "lost"}, {"reason", e.reason}}; }
+  json::object operator()(const event::RecordingRecovered& e) const {
+    return {{"type", "recording-recovered"}, {"name", e.name}, {"file", e.file}, {"length_ms", e.length.count()}};
+  }
 };
 
 event::PlayEnded read_play_ended(const json::object& object) {
   event::PlayEnded ended{.job = job_of(object),
                          .was_stopped = json_bool_or(object, "was_stopped", false),
-                         .played = length_of(object, "played_ms")};
+                         .played = length_of(object, "played_ms"),
+                         .source = static_cast<uint32_t>(json_integer_or(object, "source", 0)),
+                         .position = length_of(object, "position_ms")};
   if (object.contains("error")) ended.error = read_error(object);
   return ended;
 }
@@ -86,6 +120,17 @@ event::Moved read_moved(const json::object& object) {
                   .doubled = static_cast<uint32_t>(json_integer_or(object, "doubled", 0)),
                   .was_proven = json_bool_or(object, "was_proven", false)};
   return moved;
+}
+
+event::ListenEnded read_listen_ended(const json::object& object) {
+  return {.job = job_of(object),
+          .was_stopped = json_bool_or(object, "was_stopped", false),
+          .length = length_of(object, "length_ms"),
+          .initial_silence = length_of(object, "initial_silence_ms"),
+          .greeting = length_of(object, "greeting_ms"),
+          .silence_after = length_of(object, "silence_after_ms"),
+          .stretches = static_cast<uint32_t>(json_integer_or(object, "stretches", 0)),
+          .beeps = static_cast<uint32_t>(json_integer_or(object, "beeps", 0))};
 }
 
 event::RecordEnded read_record_ended(const json::object& object) {
@@ -117,7 +162,8 @@ Result<Event> read_event(const json::value& value) {
   if (type == "record-ended") return read_record_ended(object);
   if (type == "collect-ended")
     return event::CollectEnded{job_of(object), json_string_or(object, "digits", ""),
-                               json_string_or(object, "finished_on", ""), json_bool_or(object, "is_timeout", false)};
+                               json_string_or(object, "finished_on", ""), json_bool_or(object, "is_timeout", false),
+                               json_bool_or(object, "has_speech", false)};
   if (type == "moved") return read_moved(object);
   if (type == "first-packet")
     return event::FirstPacket{json_string_or(object, "side", "outer") == "inner" ? Side::inner : Side::outer};
@@ -125,6 +171,23 @@ Result<Event> read_event(const json::value& value) {
   if (type == "resumed") return event::Resumed{};
   if (type == "speaker")
     return event::Speaker{json_string_or(object, "room", ""), json_bool_or(object, "is_speaking", false)};
+  if (type == "speech-started") return event::SpeechStarted{job_of(object), length_of(object, "at_ms")};
+  if (type == "speech-ended")
+    return event::SpeechEnded{job_of(object), length_of(object, "at_ms"), length_of(object, "length_ms")};
+  if (type == "beep")
+    return event::Beep{job_of(object), length_of(object, "at_ms"), length_of(object, "length_ms"),
+                       static_cast<uint32_t>(json_integer_or(object, "hz", 0))};
+  if (type == "stream-ended")
+    return event::StreamEnded{job_of(object),
+                              json_string_or(object, "reason", "lost"),
+                              json_string_or(object, "text", ""),
+                              length_of(object, "heard_ms"),
+                              length_of(object, "spoken_ms"),
+                              length_of(object, "dropped_ms")};
+  if (type == "listen-ended") return read_listen_ended(object);
+  if (type == "recording-recovered")
+    return event::RecordingRecovered{json_string_or(object, "name", ""), json_string_or(object, "file", ""),
+                                     length_of(object, "length_ms")};
   if (type == "lost") return event::Lost{json_string_or(object, "reason", "")};
   return fail(Error::Kind::unsupported, "event type \"{}\"", type);
 }

@@ -162,6 +162,18 @@ Task<Result<std::string>> HttpControl::capture(AnchorId anchor, JobId job) {
   co_return std::move(*bytes);
 }
 
+Task<Result<JobId>> HttpControl::listen(AnchorId anchor, ListenRequest request) {
+  return start(anchor, "listen", to_value(request));
+}
+
+Task<Result<JobId>> HttpControl::stream(AnchorId anchor, StreamRequest request) {
+  return start(anchor, "stream", to_value(request));
+}
+
+Task<Result<void>> HttpControl::change(AnchorId anchor, JobId job, JobChange change) {
+  return put(anchor, "jobs/" + id_text(static_cast<uint64_t>(job)), to_value(change));
+}
+
 void HttpControl::stop(AnchorId anchor, JobId job) {
   tell(anchor, "DELETE", anchor_target(anchor, "jobs/" + id_text(static_cast<uint64_t>(job))), nullptr);
 }

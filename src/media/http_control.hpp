@@ -41,6 +41,9 @@ class HttpControl final : public Control {
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
   Task<Result<JobId>> tap(AnchorId anchor, TapRequest request) override;
   Task<Result<std::string>> capture(AnchorId anchor, JobId job) override;
+  Task<Result<JobId>> listen(AnchorId anchor, ListenRequest request) override;
+  Task<Result<JobId>> stream(AnchorId anchor, StreamRequest request) override;
+  Task<Result<void>> change(AnchorId anchor, JobId job, JobChange change) override;
   void stop(AnchorId anchor, JobId job) override;
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -7,8 +8,10 @@
 
 #include "io/loop.hpp"
 #include "media/dtmf_detector.hpp"
+#include "media/listener.hpp"
 #include "media/player.hpp"
 #include "media/recorder.hpp"
+#include "media/sound_pipe.hpp"
 
 namespace nearend::media {
 
@@ -18,8 +21,17 @@ struct Collector {
   std::string digits;
   uint32_t digits_max = 0;
   std::string finish_on_digits;
-  milliseconds timeout{5000};
+  milliseconds timeout{5000}, first_timeout{5000};
+  std::unique_ptr<Listener> listener;  ///< Where speech may answer.
   std::optional<io::Instant> deadline;
+  bool has_speech = false;  ///< Speech has answered.
+};
+
+/// A watch of what the endpoint says.
+struct Listening {
+  JobId job;
+  Listener listener;
+  io::Instant end_at;
 };
 
 /// What works on an anchor; exists only while something does.
@@ -29,12 +41,25 @@ struct AnchorJobs {
     uint8_t leg = 0;
   };
   std::unique_ptr<Player> player;
-  bool is_player_prompt = false;  ///< Plays for the collector; its end is not told.
+  std::deque<std::unique_ptr<Player>> queued;  ///< Begin one after another when the player has ended.
   std::unique_ptr<Collector> collector;
+  std::unique_ptr<Listening> listening;
+  std::vector<std::pair<JobId, std::shared_ptr<SoundPipe>>>
+      pipes;  ///< Of streams; they hear, or are heard by a player.
   std::vector<Tap> taps;
+  uint64_t keyed_source = 0;  ///< Of the telephone-event that was last turned into a tone for the leg.
+  uint32_t keyed_timestamp = 0;
   std::unique_ptr<DtmfDetector> in_band;
 
-  bool is_empty() const { return !player && !collector && taps.empty() && !in_band; }
+  /// What plays is part of something else: a prompt, a beep, a key's tone.
+  bool is_prompting() const { return player && !player->is_told(); }
+  /// Something wants to hear what the endpoint says.
+  bool is_hearing() const {
+    return !taps.empty() || in_band || listening || !pipes.empty() || (collector && collector->listener);
+  }
+  bool is_empty() const {
+    return !player && queued.empty() && !collector && !listening && pipes.empty() && taps.empty() && !in_band;
+  }
 };
 
 }  // namespace nearend::media

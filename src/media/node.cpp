@@ -1,5 +1,7 @@
 #include "media/node.hpp"
 
+#include "media/tone.hpp"
+
 namespace nearend::media {
 
 Result<void> NodeSettings::checked() const {
@@ -17,6 +19,8 @@ Result<void> NodeSettings::checked() const {
   if (workers == 0 || workers > 64) return fail(invalid, "workers {} is not within 1 to 64", workers);
   if (tiers != "auto" && tiers != "kernel" && tiers != "range" && tiers != "sockets")
     return fail(invalid, "tiers \"{}\" is none of auto, kernel, range, sockets", tiers);
+  if (!find_tone("ringback", tone_country))
+    return fail(invalid, "tone_country \"{}\" is none whose tones are known; de, fr, gb or us would be", tone_country);
   if (bind_outer.is_unspecified() && !advertised_outer)
     return fail(invalid, "advertised_outer is needed when bind_outer is {}", bind_outer.to_string());
   if (bind_inner.is_unspecified() && !advertised_inner)

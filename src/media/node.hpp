@@ -23,11 +23,15 @@ struct NodeSettings {
   std::string cache;                             ///< Directory of fetched and spoken sound; empty: memory only.
   uint64_t cache_bytes = 64u << 20;              ///< Decoded sound kept in memory.
   bool may_reach_internal = false;               ///< Fetch sound from private and loopback addresses too (labs only).
-  std::vector<std::string> capabilities{"bridge", "play", "tts", "record", "collect", "mix"};  ///< What this node takes on.
-  uint32_t anchors_max = 2000;  ///< Legs at a time; above it allocate answers unavailable.
-  uint32_t cores = 1;           ///< Media threads; the legs of a call are on one of them.
-  uint32_t workers = 2;         ///< Threads for speech, decoding and files.
-  std::string tiers = "auto";   ///< What relays, see may_use_*(): "auto", "kernel", "range" or "sockets".
+  std::vector<std::string> capabilities{"bridge",  "play", "tts",   "record",
+                                        "collect", "mix",  "stream"};  ///< What this node takes on.
+  uint32_t anchors_max = 2000;      ///< Legs at a time; above it allocate answers unavailable.
+  uint32_t recorders_max = 500;     ///< Recordings at a time; above it they are refused.
+  uint32_t streams_max = 200;       ///< WebSockets to engines at a time.
+  uint32_t cores = 1;               ///< Media threads; the legs of a call are on one of them.
+  uint32_t workers = 2;             ///< Threads for speech, decoding and files.
+  std::string tone_country = "us";  ///< Whose ringback, busy, congestion and dial are sent where none is named.
+  std::string tiers = "auto";       ///< What relays, see may_use_*(): "auto", "kernel", "range" or "sockets".
 
   /// Plain speech in the kernel; all ports of a media thread at one socket. Where rights and the system allow.
   bool may_use_range() const { return tiers == "auto" || tiers == "range"; }

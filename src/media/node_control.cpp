@@ -25,7 +25,11 @@ NodeControl::NodeControl(io::Loop& loop, NodeSettings settings, SourceLoader& lo
       generation_(static_cast<uint32_t>(loop.random() >> 33)),
       last_job_(loop.random() >> 20),
       lease_timer_(loop),
-      loads_(loop) {}
+      loads_(loop) {
+  if (!need("record")) return;
+  if (auto recovered = recover_recordings(settings_.recordings); !recovered.empty())
+    loads_.spawn(announce(std::move(recovered)));
+}
 
 Result<NodeControl::Held*> NodeControl::find(AnchorId anchor) {
   const auto found = held_.find(anchor);
@@ -88,6 +92,7 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
   Held held;
   held.info.id = static_cast<AnchorId>(uint64_t{generation_} << 32 | slot);
   held.leg = request.leg;
+  held.call = request.call;
   if (const auto ours = srtp::Certificate::of_process()) held.info.fingerprint = srtp::to_string(ours->fingerprint());
   held.has_inner = request.has_inner;
   held.lease = request.lease;
@@ -321,23 +326,15 @@ void NodeControl::free_sockets(Held& held) {
 void NodeControl::release_all() {
   handler_ = nullptr;
   loads_.cancel_all();
+  streams_.clear();
   while (!held_.empty()) drop(held_.begin()->first);
 }
 
 void NodeControl::on_event(AnchorId anchor, Event event) {
+  if (const auto* digit = std::get_if<event::Digit>(&event); digit && !streams_.empty())
+    tell_streams(anchor, digit->digit);
+  end_job(event);
   if (handler_) handler_(anchor, std::move(event));
-}
-
-Task<Result<NodeState>> NodeControl::state() {
-  NodeState state;
-  state.capabilities = settings_.capabilities;
-  state.anchors = static_cast<uint32_t>(held_.size());
-  state.anchors_max = settings_.anchors_max;
-  const size_t ports_free = ports_.free_count(loop_.now()) + kept_free_count();
-  const double ports_taken =
-      ports_.size() == 0 ? 1.0 : 1.0 - static_cast<double>(ports_free) / static_cast<double>(ports_.size());
-  state.load = std::max(static_cast<double>(state.anchors) / state.anchors_max, ports_taken);
-  co_return state;
 }
 
 }  // namespace nearend::media

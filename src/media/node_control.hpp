@@ -1,12 +1,17 @@
 #pragma once
 
+#include <array>
+#include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "io/async.hpp"
 #include "media/engine.hpp"
+#include "media/leg_socket.hpp"
 #include "media/node.hpp"
 #include "media/port_pool.hpp"
+#include "media/recording_file.hpp"
 #include "media/socket_pool.hpp"
 #include "media/source_loader.hpp"
 
@@ -18,6 +23,8 @@ namespace nearend::media {
 class NodeControl : public Control {
  public:
   void set_event_handler(EventHandler handler) override { handler_ = std::move(handler); }
+  /// How streams reach their engines; without it there are none. The world outlives this.
+  void set_world(const io::World& world) { world_.emplace(world); }
   Task<Result<AnchorInfo>> allocate(AllocateRequest request) override;
   Task<Result<void>> set_remote(AnchorId anchor, Side side, Remote remote) override;
   Task<Result<void>> connect(AnchorId anchor, Path path) override;
@@ -29,6 +36,9 @@ class NodeControl : public Control {
   Task<Result<JobId>> collect(AnchorId anchor, CollectRequest request) override;
   Task<Result<JobId>> tap(AnchorId anchor, TapRequest request) override;
   Task<Result<std::string>> capture(AnchorId anchor, JobId job) override;
+  Task<Result<JobId>> listen(AnchorId anchor, ListenRequest request) override;
+  Task<Result<JobId>> stream(AnchorId anchor, StreamRequest request) override;
+  Task<Result<void>> change(AnchorId anchor, JobId job, JobChange change) override;
   void stop(AnchorId anchor, JobId job) override;
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
@@ -78,9 +88,8 @@ class NodeControl : public Control {
  private:
   struct Held {
     AnchorInfo info;
-    std::string leg;
+    std::string call, leg;
     std::vector<SocketPair> pairs;
-    std::vector<JobId> jobs;
     std::vector<std::pair<JobId, uint32_t>> taps;  // and how much they keep
     bool has_inner = true;
     std::optional<Path> armed;
@@ -104,13 +113,23 @@ class NodeControl : public Control {
   Result<JobId> collect_now(AnchorId anchor, CollectRequest request);
   Result<JobId> tap_now(AnchorId anchor, TapRequest request);
   Result<JobId> record_now(AnchorId anchor, RecordRequest request);
+  Result<JobId> stream_now(AnchorId anchor, StreamRequest request);
+  void on_stream_ended(AnchorId anchor, event::StreamEnded ended);
+  bool stop_stream(JobId job);
+  void tell_streams(AnchorId anchor, char digit);
   Result<std::vector<PlayItem>> make_items(const std::vector<Source>& sources);
   void load_missing(AnchorId anchor, JobId job, const std::vector<Source>& sources, const std::vector<PlayItem>& items);
   Task<void> load_one(AnchorId anchor, JobId job, size_t item, Source source);
   Task<void> load_ahead(Source source);
+  Task<void> announce(std::vector<RecoveredRecording> recovered);
   Result<Held*> find(AnchorId anchor);
   Result<void> need(std::string_view capability) const;
-  JobId next_job() { return static_cast<JobId>(++last_job_); }
+  enum class JobKind : uint8_t { play, record, collect, listen, stream };
+  static constexpr size_t job_kinds = 5;
+  /// Counts a job until its end is told. Errors: unsupported (no such capability), unavailable (as many as there may be).
+  Result<JobId> begin_job(JobKind kind);
+  void end_job(const Event& event);
+  uint32_t jobs_max(JobKind kind) const;
   void free_sockets(Held& held);
   void drop(AnchorId anchor);
   void check_leases();
@@ -127,6 +146,10 @@ class NodeControl : public Control {
   uint32_t slots_ = 0;
   uint32_t generation_ = 0;
   uint64_t last_job_ = 0;
+  std::unordered_map<JobId, JobKind> jobs_;
+  std::array<uint32_t, job_kinds> jobs_used_{};
+  std::optional<io::World> world_;
+  std::map<JobId, std::unique_ptr<LegSocket>> streams_;
   io::Timer lease_timer_;
   io::Scope loads_;
 };

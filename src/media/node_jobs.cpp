@@ -11,11 +11,11 @@ namespace nearend::media {
 Result<std::vector<PlayItem>> NodeControl::make_items(const std::vector<Source>& sources) {
   std::vector<PlayItem> items;
   for (const Source& source : sources) {
-    PlayItem item{.kind = source.kind, .length = source.length, .loop = source.loop};
+    PlayItem item{.kind = source.kind, .length = source.length, .offset = source.offset, .loop = source.loop};
     if (source.kind == Source::Kind::speech)
       if (auto has = need("tts"); !has) return pass(has);
     if (source.kind == Source::Kind::tone) {
-      auto tone = find_tone(source.value);
+      auto tone = find_tone(source.value, settings_.tone_country);
       if (!tone) return pass(tone);
       item.tone = *tone;
     }
@@ -61,14 +61,18 @@ Task<Result<JobId>> NodeControl::play(AnchorId anchor, PlayRequest request) {
 Result<JobId> NodeControl::play_now(AnchorId anchor, PlayRequest request) {
   auto held = find(anchor);
   if (!held) return pass(held);
-  if (auto has = need("play"); !has) return pass(has);
   auto items = make_items(request.sources);
   if (!items) return pass(items);
-  const JobId job = next_job();
+  const auto begun = begin_job(JobKind::play);
+  if (!begun) return begun;
+  const JobId job = *begun;
   std::vector<PlayItem> kept = *items;
+  auto player = std::make_unique<Player>(job, std::move(*items),
+                                         PlayEnds{request.is_stopped_by_digit, request.is_yielding}, request.volume_db);
   command(anchor,
-          [anchor, job, items = std::move(*items), ends = PlayEnds{request.is_stopped_by_digit, request.is_yielding}](
-              Engine& engine, io::Instant now) mutable { engine.play(anchor, job, std::move(items), ends, now); });
+          [anchor, player = std::move(player), is_queued = request.is_queued](Engine& engine, io::Instant now) mutable {
+            engine.play(anchor, std::move(player), is_queued, now);
+          });
   load_missing(anchor, job, request.sources, kept);
   return job;
 }
@@ -80,10 +84,11 @@ Task<Result<JobId>> NodeControl::collect(AnchorId anchor, CollectRequest request
 Result<JobId> NodeControl::collect_now(AnchorId anchor, CollectRequest request) {
   auto held = find(anchor);
   if (!held) return pass(held);
-  if (auto has = need("collect"); !has) return pass(has);
   auto items = make_items(request.prompt.sources);
   if (!items) return pass(items);
-  const JobId job = next_job();
+  const auto begun = begin_job(JobKind::collect);
+  if (!begun) return begun;
+  const JobId job = *begun;
   std::vector<PlayItem> kept = *items;
   const std::vector<Source> sources = request.prompt.sources;
   command(anchor, [anchor, job, request = std::move(request), items = std::move(*items)](Engine& engine,
@@ -101,7 +106,6 @@ Task<Result<JobId>> NodeControl::record(AnchorId anchor, RecordRequest request) 
 Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
   auto held = find(anchor);
   if (!held) return pass(held);
-  if (auto has = need("record"); !has) return pass(has);
   if (request.legs.empty()) request.legs.push_back(anchor);
   if (request.legs.size() > 2)
     return fail(Error::Kind::invalid, "legs: one or two can be recorded, not {}", request.legs.size());
@@ -111,11 +115,13 @@ Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
   if (!is_plain_name(request.path_hint))
     return fail(Error::Kind::invalid, "path_hint \"{}\" is no id: letters, digits, - and _ are possible",
                 request.path_hint);
+  const auto begun = begin_job(JobKind::record);
+  if (!begun) return begun;
+  const JobId job = *begun;
   std::error_code error;
   std::filesystem::create_directories(settings_.recordings, error);
-  const JobId job = next_job();
   for (AnchorId leg : request.legs) join(anchor, leg);
-  std::string path = settings_.recordings + "/" + request.path_hint + ".wav";
+  std::string path = settings_.recordings + "/" + request.path_hint + "." + std::string(file_ending(request.format));
   command(anchor, [job, request = std::move(request), path = std::move(path)](Engine& engine, io::Instant now) {
     engine.record(job, request, path, now);
   });
@@ -138,7 +144,7 @@ Result<JobId> NodeControl::tap_now(AnchorId anchor, TapRequest request) {
     request.capture_bytes = std::clamp(request.capture_bytes, capture_bytes_min, capture_bytes_max);
   if ((*held)->taps.size() >= taps_max)
     return fail(Error::Kind::unavailable, "{} taps are at work on the leg already", taps_max);
-  const JobId job = next_job();
+  const JobId job = static_cast<JobId>(++last_job_);
   (*held)->taps.emplace_back(job, request.capture_bytes);
   command(anchor, [anchor, tap = std::make_unique<WireTap>(job, request, (*held)->info.streams)](
                       Engine& engine, io::Instant now) mutable { engine.tap(anchor, std::move(tap), now); });
@@ -163,7 +169,26 @@ Task<Result<std::string>> NodeControl::capture(AnchorId anchor, JobId job) {
   co_return (*ring)->to_pcap();
 }
 
+Task<Result<JobId>> NodeControl::listen(AnchorId anchor, ListenRequest request) {
+  auto held = find(anchor);
+  if (!held) co_return pass(held);
+  const auto begun = begin_job(JobKind::listen);
+  if (!begun) co_return begun;
+  const JobId job = *begun;
+  command(anchor,
+          [anchor, job, request](Engine& engine, io::Instant now) { engine.listen(anchor, job, request, now); });
+  co_return job;
+}
+
+Task<Result<void>> NodeControl::change(AnchorId anchor, JobId job, JobChange change) {
+  auto held = find(anchor);
+  if (!held) co_return pass(held);
+  command(anchor, [anchor, job, change](Engine& engine, io::Instant now) { engine.change(anchor, job, change, now); });
+  co_return Result<void>{};
+}
+
 void NodeControl::stop(AnchorId anchor, JobId job) {
+  if (stop_stream(job)) return;
   auto held = find(anchor);
   if (!held) return;
   std::erase_if((*held)->taps, [&](const auto& tap) { return tap.first == job; });

@@ -9,6 +9,8 @@
 
 #include "media/names.hpp"
 #include "media/node_control.hpp"
+#include "media/recording_file.hpp"
+#include "telemetry/log.hpp"
 
 namespace nearend::media {
 namespace {
@@ -31,7 +33,10 @@ class Descriptor {
 
 Result<std::string> path_of(const NodeSettings& settings, const std::string& name) {
   if (!is_plain_name(name)) return fail(Error::Kind::invalid, "\"{}\" is no id of a recording", name);
-  return settings.recordings + "/" + name + ".wav";
+  const std::string stem = settings.recordings + "/" + name + ".";
+  for (FileFormat format : {FileFormat::mp3, FileFormat::ogg_opus})
+    if (std::string path = stem + std::string(file_ending(format)); ::access(path.c_str(), F_OK) == 0) return path;
+  return stem + std::string(file_ending(FileFormat::wav));
 }
 
 Result<RecordingPiece> read_piece(const std::string& path, uint64_t offset) {
@@ -49,6 +54,16 @@ Result<RecordingPiece> read_piece(const std::string& path, uint64_t offset) {
 }
 
 }  // namespace
+
+/// A turn of the loop later, when there is somebody to be told.
+Task<void> NodeControl::announce(std::vector<RecoveredRecording> recovered) {
+  co_await io::sleep_for(loop_, io::Duration(0));
+  for (RecoveredRecording& one : recovered) {
+    telemetry::warn("media_recording_recovered",
+                    {{"name", one.name}, {"file", one.file}, {"length_ms", one.length.count()}});
+    on_event(AnchorId::none, event::RecordingRecovered{std::move(one.name), std::move(one.file), one.length});
+  }
+}
 
 Task<Result<RecordingPiece>> NodeControl::read_recording(std::string name, uint64_t offset) {
   auto path = path_of(settings_, name);

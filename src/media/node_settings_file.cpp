@@ -15,10 +15,15 @@ void describe(config::Section& section, NodeSettings& node) {
   section.key("cache", node.cache, "Directory of fetched and spoken sound; empty: memory only.");
   section.key("cache_bytes", node.cache_bytes, "Decoded sound kept in memory, in bytes.");
   section.key("may_reach_internal", node.may_reach_internal, "Fetch sound from private addresses too: labs only.");
-  section.key("capabilities", node.capabilities, "What this node takes on: bridge, play, tts, record, collect, mix.");
+  section.key("capabilities", node.capabilities,
+              "What this node takes on: bridge, play, tts, record, collect, mix, stream.");
   section.key("anchors_max", node.anchors_max, "Legs at a time; above it allocation is refused.");
+  section.key("recorders_max", node.recorders_max, "Recordings at a time; above it they are refused.");
+  section.key("streams_max", node.streams_max, "WebSockets to engines at a time; above it they are refused.");
   section.key("cores", node.cores, "Media threads; the legs of a call are on one of them.");
   section.key("workers", node.workers, "Threads for speech, decoding and files.");
+  section.key("tone_country", node.tone_country,
+              "Whose ring-back, busy and dial tones are played where nobody names a country: de, fr, us, …");
   section.key(
       "tiers", node.tiers,
       "What relays: auto (all below where rights allow), kernel (plain speech), range (a socket a thread), sockets.");

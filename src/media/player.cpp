@@ -1,6 +1,7 @@
 #include "media/player.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace nearend::media {
 namespace {
@@ -16,9 +17,26 @@ void Player::supply(size_t item, Result<ClipPtr> clip) {
     items_[item].error = std::move(clip.error());
 }
 
+void Player::set_volume(double volume_db) {
+  gain_ = static_cast<int32_t>(std::lround(unity_gain * std::pow(10.0, std::clamp(volume_db, -60.0, 20.0) / 20)));
+}
+
+milliseconds Player::position() const {
+  if (item_ >= items_.size() || items_[item_].kind == Source::Kind::digits) return milliseconds(0);
+  return milliseconds(position_ * 1000 / sample_rate);
+}
+
+void Player::amplify(OwnFrame& frame) const {
+  if (gain_ == unity_gain || frame.kind != OwnFrame::Kind::audio) return;
+  for (int16_t& sample : frame.samples)
+    sample = static_cast<int16_t>(std::clamp(sample * gain_ / unity_gain, -32768, 32767));
+}
+
 void Player::begin_item() {
   round_ = 0;
   begin_round();
+  if (item_ < items_.size() && items_[item_].needs_clip())
+    position_ = static_cast<size_t>(items_[item_].offset.count()) * (sample_rate / 1000);
 }
 
 void Player::begin_round() {
@@ -44,12 +62,27 @@ bool Player::end_round() {
 
 bool Player::fill_clip(const PlayItem& item, OwnFrame& frame, size_t& filled) {
   const auto& samples = item.clip->samples;
+  position_ = std::min(position_, samples.size());  // an offset behind the end
   const size_t count = std::min(frame_samples - filled, samples.size() - position_);
   std::copy_n(samples.begin() + static_cast<ptrdiff_t>(position_), count,
               frame.samples.begin() + static_cast<ptrdiff_t>(filled));
   position_ += count;
   filled += count;
   return position_ < samples.size();
+}
+
+Player::~Player() {
+  for (const PlayItem& item : items_)
+    if (item.pipe) item.pipe->is_cut_short = true;
+}
+
+/// A frame that the far end has not filled in time is silence, and time passes.
+bool Player::fill_pipe(SoundPipe& pipe, OwnFrame& frame, size_t& filled) {
+  const bool is_over = pipe.is_spoken_out;
+  const size_t count = pipe.spoken.read(std::span(frame.samples).subspan(filled));
+  filled += count;
+  position_ += count;
+  return !is_over || count > 0;
 }
 
 bool Player::fill_timed(const PlayItem& item, OwnFrame& frame, size_t& filled) {
@@ -112,6 +145,7 @@ Player::State Player::next(OwnFrame& frame, bool has_events) {
   frame.kind = OwnFrame::Kind::audio;
   frame.is_event_start = false;
   frame.samples.fill(0);
+  if (is_paused_) return State::waiting;
   size_t filled = 0;
   for (size_t rounds = 0; filled < frame_samples; ++rounds) {
     if (item_ >= items_.size()) break;
@@ -125,7 +159,10 @@ Player::State Player::next(OwnFrame& frame, bool has_events) {
       return State::waiting;
     }
     bool has_more = false;
-    if (item.needs_clip())
+    if (item.pipe) {
+      has_more = fill_pipe(*item.pipe, frame, filled);
+      if (has_more && filled < frame_samples) break;
+    } else if (item.needs_clip())
       has_more = fill_clip(item, frame, filled);
     else if (item.kind == Source::Kind::digits)
       has_more = fill_digits(item, frame, filled, has_events);
@@ -134,7 +171,8 @@ Player::State Player::next(OwnFrame& frame, bool has_events) {
     // A source without any length must not keep the media thread in here.
     if (!has_more && (rounds > frame_samples || !end_round())) next_item();
   }
-  if (filled == 0) return State::ended;
+  if (filled == 0) return item_ < items_.size() ? State::waiting : State::ended;
+  amplify(frame);
   ++frames_;
   return State::playing;
 }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "media/clip.hpp"
 #include "media/control.hpp"
+#include "media/sound_pipe.hpp"
 #include "media/tone.hpp"
 #include "rtp/telephone_event.hpp"
 
@@ -19,8 +21,11 @@ struct PlayItem {
   Tone tone;
   std::string digits;
   milliseconds length{0};
+  milliseconds offset{0};
   uint32_t loop = 1;
+  std::shared_ptr<SoundPipe> pipe;  ///< Instead of all else: what comes through it, until it has ended.
   bool needs_clip() const {
+    if (pipe) return false;
     return kind == Source::Kind::url || kind == Source::Kind::file || kind == Source::Kind::speech;
   }
 };
@@ -29,6 +34,7 @@ struct PlayItem {
 struct PlayEnds {
   bool by_digit = false;
   bool by_media = false;  ///< The first packet of somebody on the leg's path.
+  bool is_told = true;    ///< Its end is an event.
 };
 
 /// 20 ms of what we say ourselves.
@@ -45,27 +51,42 @@ class Player {
  public:
   enum class State : uint8_t { playing, waiting, ended, failed };
 
-  Player(JobId job, std::vector<PlayItem> items, PlayEnds ends) : job_(job), items_(std::move(items)), ends_(ends) {
+  Player(JobId job, std::vector<PlayItem> items, PlayEnds ends, double volume_db = 0)
+      : job_(job), items_(std::move(items)), ends_(ends) {
+    set_volume(volume_db);
     begin_item();
   }
+  void set_volume(double volume_db);
+  /// Paused it is silent and stays where it is.
+  void set_paused(bool is_paused) { is_paused_ = is_paused; }
   /// Makes the next 20 ms. `has_events`: digits go as RFC 4733 events, otherwise as tones.
   /// waiting: the clip has not come yet, the frame is silence. ended: there was nothing left.
   State next(OwnFrame& frame, bool has_events);
+  /// Of a stream: ended here, whatever may still come.
+  ~Player();
 
   JobId job() const { return job_; }
   bool is_stopped_by_digit() const { return ends_.by_digit; }
+  bool is_stream() const { return !items_.empty() && items_.front().pipe; }
+  bool is_told() const { return ends_.is_told; }
   bool is_yielding() const { return ends_.by_media; }
   milliseconds played() const { return milliseconds(frames_ * 20); }
+  /// Index of the item that is being heard, their number when all were, and how far in it.
+  uint32_t item() const { return static_cast<uint32_t>(item_); }
+  milliseconds position() const;
   const std::optional<Error>& error() const { return error_; }
   void supply(size_t item, Result<ClipPtr> clip);
 
  private:
   static constexpr uint32_t loop_max = 1000;
+  static constexpr int32_t unity_gain = 4096;
+  void amplify(OwnFrame& frame) const;
   void begin_item();
   void begin_round();
   void next_item();
   bool end_round();
   bool fill_clip(const PlayItem& item, OwnFrame& frame, size_t& filled);
+  bool fill_pipe(SoundPipe& pipe, OwnFrame& frame, size_t& filled);
   bool fill_timed(const PlayItem& item, OwnFrame& frame, size_t& filled);
   bool fill_digits(const PlayItem& item, OwnFrame& frame, size_t& filled, bool has_events);
 
@@ -77,6 +98,8 @@ class Player {
   size_t position_ = 0;  // samples into a clip or silence; digits: index
   ToneGenerator tone_;
   std::optional<rtp::EventSender> event_;
+  int32_t gain_ = unity_gain;
+  bool is_paused_ = false;
   size_t pause_samples_ = 0;  // left of a w, a W or the gap after a digit
   bool is_tone_running_ = false;
   uint64_t frames_ = 0;

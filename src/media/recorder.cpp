@@ -8,7 +8,7 @@ namespace {
 constexpr int voice_level = 300;  // mean of a frame, about -40 dBFS
 }
 
-Recorder::Recorder(JobId job, const RecordRequest& request, std::string path, io::Instant begin)
+Recorder::Recorder(JobId job, const RecordRequest& request, std::string path, uint32_t seed, io::Instant begin)
     : job_(job),
       owner_(request.legs.front()),
       path_(std::move(path)),
@@ -17,14 +17,18 @@ Recorder::Recorder(JobId job, const RecordRequest& request, std::string path, io
       begin_(begin),
       length_max_(request.length_max),
       silence_timeout_(request.silence_timeout),
-      file_(std::make_shared<RecordingFile>(RecordingFile::Settings{
-          .path = path_, .channels = channels_, .is_silence_trimmed = request.is_silence_trimmed})) {
+      file_(std::make_shared<RecordingFile>(RecordingFile::Settings{.path = path_,
+                                                                    .format = request.format,
+                                                                    .channels = channels_,
+                                                                    .is_silence_trimmed = request.is_silence_trimmed,
+                                                                    .seed = seed})) {
   legs_.resize(std::min<size_t>(request.legs.size(), 2));
   for (size_t i = 0; i < legs_.size(); ++i) legs_[i].anchor = request.legs[i];
 }
 
 int64_t Recorder::position_at(io::Instant now) const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(now - begin_).count() * sample_rate / 1'000'000;
+  const io::Instant here = standing_since_ ? std::min(now, *standing_since_) : now;
+  return std::chrono::duration_cast<std::chrono::microseconds>(here - begin_).count() * sample_rate / 1'000'000;
 }
 
 void Recorder::note_level(std::span<const int16_t> samples) {
@@ -38,7 +42,7 @@ void Recorder::note_level(std::span<const int16_t> samples) {
 
 void Recorder::add(size_t index, uint64_t source, uint32_t timestamp, std::span<const int16_t> samples,
                    io::Instant now) {
-  if (now < begin_ || is_ending || samples.empty()) return;
+  if (now < begin_ || is_ending || is_paused_ || samples.empty()) return;
   note_level(samples);
   Leg& leg = legs_[index];
   const int64_t here = position_at(now);
@@ -56,6 +60,18 @@ void Recorder::add(size_t index, uint64_t source, uint32_t timestamp, std::span<
     if (at < flushed_ || at >= flushed_ + static_cast<int64_t>(ring_samples)) continue;
     leg.ring[static_cast<size_t>(at) % ring_samples] = samples[i];
   }
+}
+
+void Recorder::pause(bool is_gap_silent, io::Instant now) {
+  if (std::exchange(is_paused_, true)) return;
+  silent_samples_ = 0;
+  if (!is_gap_silent) standing_since_ = now;
+}
+
+void Recorder::resume(io::Instant now) {
+  if (!std::exchange(is_paused_, false)) return;
+  if (const auto since = std::exchange(standing_since_, std::nullopt)) begin_ += now - *since;
+  for (Leg& leg : legs_) leg.source = 0;  // what comes is set down at its time of arrival
 }
 
 bool Recorder::on_digit(char digit) {
@@ -92,26 +108,28 @@ void Recorder::flush(Worker& worker, bool is_last, io::Instant now) {
   ++written_->pending;
   worker.submit(static_cast<uint64_t>(job_),
                 [file = file_, written = written_, piece = std::move(piece)]() -> Worker::Completion {
-                  const bool is_written = file->write(piece).has_value();
-                  return [written, is_written] {
+                  const auto done = file->write(piece);
+                  const bool is_full = !done && done.error().kind == Error::Kind::unavailable;
+                  return [written, is_whole = done.has_value(), is_full] {
                     --written->pending;
-                    if (!is_written) written->has_failed = true;
+                    if (!is_whole && !written->has_failed.exchange(true)) written->is_disk_full = is_full;
                   };
                 });
 }
 
 std::string_view Recorder::reason_to_end(io::Instant now) const {
-  if (written_->has_failed || written_->pending > pending_max) return "disk-full";
-  if (now - begin_ >= length_max_) return "length";
+  if (written_->has_failed) return written_->failure();
+  if (written_->pending > pending_max) return "disk-full";
+  if ((standing_since_ ? *standing_since_ : now) - begin_ >= length_max_) return "length";
   if (silence_timeout_ && silent_samples_ >= silence_timeout_->count() * int64_t{sample_rate}) return "silence";
   return {};
 }
 
-void Recorder::close(Worker& worker, std::move_only_function<void(milliseconds, bool)> done) {
+void Recorder::close(Worker& worker, std::move_only_function<void(milliseconds, std::string_view)> done) {
   worker.submit(static_cast<uint64_t>(job_),
                 [file = file_, written = written_, done = std::move(done)]() mutable -> Worker::Completion {
                   const milliseconds length = file->close();
-                  return [length, written, done = std::move(done)]() mutable { done(length, !written->has_failed); };
+                  return [length, written, done = std::move(done)]() mutable { done(length, written->failure()); };
                 });
 }
 

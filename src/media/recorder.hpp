@@ -32,7 +32,8 @@ class Recorder {
   /// Pieces on their way to the disk; with more the recording ends (a disk that stalls).
   static constexpr uint32_t pending_max = 64;
 
-  Recorder(JobId job, const RecordRequest& request, std::string path, io::Instant begin);
+  /// `seed` names the stream in the file.
+  Recorder(JobId job, const RecordRequest& request, std::string path, uint32_t seed, io::Instant begin);
 
   JobId job() const { return job_; }
   AnchorId owner() const { return owner_; }
@@ -44,14 +45,17 @@ class Recorder {
 
   /// Samples of `leg` (its index) that arrived now.
   void add(size_t leg, uint64_t source, uint32_t timestamp, std::span<const int16_t> samples, io::Instant now);
+  /// What is said from now on is not kept. `is_gap_silent`: the line goes on meanwhile; else it stands still.
+  void pause(bool is_gap_silent, io::Instant now);
+  void resume(io::Instant now);
   /// True when the digit ends the recording.
   bool on_digit(char digit);
   /// Hands what is old enough to the worker; all of it when `is_last`.
   void flush(Worker& worker, bool is_last, io::Instant now);
   /// Why it must end now, or empty.
   std::string_view reason_to_end(io::Instant now) const;
-  /// Closes the file; `done` runs on the media thread with its length and whether all was written.
-  void close(Worker& worker, std::move_only_function<void(milliseconds, bool is_whole)> done);
+  /// Closes the file; `done` runs on the media thread with its length and why not all was written, or nothing.
+  void close(Worker& worker, std::move_only_function<void(milliseconds, std::string_view failure)> done);
 
   bool is_ending = false;
 
@@ -64,7 +68,9 @@ class Recorder {
   /// media thread that sent it, also when the recorder has gone to another.
   struct Written {
     std::atomic<uint32_t> pending = 0;
+    std::atomic<bool> is_disk_full = false;
     std::atomic<bool> has_failed = false;
+    std::string_view failure() const { return is_disk_full ? "disk-full" : has_failed ? "error" : ""; }
   };
 
   JobId job_;
@@ -73,7 +79,9 @@ class Recorder {
   std::string finish_on_digits_;
   std::string digits_;
   uint8_t channels_;
-  io::Instant begin_;
+  io::Instant begin_;  // later by each pause that is left out
+  std::optional<io::Instant> standing_since_;
+  bool is_paused_ = false;
   std::chrono::seconds length_max_;
   std::optional<std::chrono::seconds> silence_timeout_;
   int64_t silent_samples_ = 0;

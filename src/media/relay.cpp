@@ -177,7 +177,7 @@ void Engine::detect_digits(Anchor& anchor, Port& port, const Arrival& arrival) {
 }
 
 void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
-  if (anchor.jobs->taps.empty() && !anchor.jobs->in_band) return;
+  if (!anchor.jobs->is_hearing()) return;
   std::array<int16_t, sample_rate / 1000 * 200> samples;
   std::span<const int16_t> decoded;
   uint32_t timestamp = arrival.packet.timestamp;
@@ -192,6 +192,7 @@ void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
   }
   for (const AnchorJobs::Tap& tap : anchor.jobs->taps)
     tap.recorder->add(tap.leg, arrival.source, timestamp, decoded, arrival.now);
+  feed_listeners(*anchor.jobs, decoded, arrival.now);
   if (!anchor.jobs->in_band) return;
   std::array<char, 4> keys;
   const size_t count = anchor.jobs->in_band->feed(decoded, keys);
@@ -254,7 +255,7 @@ bool Engine::may_enter(Anchor& target, Side side, const Arrival& arrival, const 
   Player* player = target.jobs && arrival.stream == 0 ? target.jobs->player.get() : nullptr;
   if (player && player->is_yielding() && target.feed == from && !arrival.is_previous) {
     end_player(target, true, arrival.now);
-    player = nullptr;
+    player = target.jobs->player.get();
   }
   const bool is_own_playing = player != nullptr;
   if (!move) return target.feed == from && !is_own_playing;
@@ -269,7 +270,12 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
   Port& port = target.streams[arrival.stream].at(side);
   if (!port.has_remote || port.is_opaque) return;
   const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
-  if (!mapping) return transcode(target, port, side, arrival, from);
+  if (!mapping) {
+    const bool is_heard = side == Side::outer && arrival.stream == 0 && target.feed == from && !arrival.is_late;
+    if (!arrival.is_event || !is_heard) return transcode(target, port, side, arrival, from);
+    if (arrival.in->audio && arrival.in->audio->ear) arrival.in->audio->ear->skip(arrival.packet);
+    return key_tone(target, arrival.source, arrival.packet.timestamp, arrival.event.event);
+  }
   const bool is_coded = port.audio && port.audio->voice && port.audio->voice_source == arrival.source;
   if (is_coded && (arrival.is_event || arrival.is_noise())) {
     Arrival renumbered = arrival;

@@ -8,12 +8,8 @@
 namespace nearend::media {
 namespace {
 
-constexpr double amplitude = 4000;  // about -18 dBm0 each, as networks send them
-
-struct Country {
-  std::string_view code;
-  Tone ringback, busy, congestion, dial;
-};
+constexpr float amplitude = 4000;    // about -18 dBm0 each, as networks send them
+constexpr float modulation = 0.85F;  // how deep
 
 constexpr Tone tone(std::initializer_list<ToneStep> steps, bool is_repeated = true) {
   Tone made;
@@ -22,43 +18,50 @@ constexpr Tone tone(std::initializer_list<ToneStep> steps, bool is_repeated = tr
   return made;
 }
 
-constexpr Tone british_ringback = tone({{400, 450, 400}, {0, 0, 200}, {400, 450, 400}, {0, 0, 2000}});
-constexpr Tone european_ringback = tone({{425, 0, 1000}, {0, 0, 4000}});
-constexpr Tone european_busy = tone({{425, 0, 500}, {0, 0, 500}});
-constexpr Tone european_congestion = tone({{425, 0, 250}, {0, 0, 250}});
-constexpr Tone european_dial = tone({{425, 0, 1000}});
-
-constexpr Country countries[] = {
-    {"us", tone({{440, 480, 2000}, {0, 0, 4000}}), tone({{480, 620, 500}, {0, 0, 500}}),
-     tone({{480, 620, 250}, {0, 0, 250}}), tone({{350, 440, 1000}})},
-    {"gb", british_ringback, tone({{400, 0, 375}, {0, 0, 375}}),
-     tone({{400, 0, 400}, {0, 0, 350}, {400, 0, 225}, {0, 0, 525}}), tone({{350, 440, 1000}})},
-    {"de", european_ringback, tone({{425, 0, 480}, {0, 0, 480}}), tone({{425, 0, 240}, {0, 0, 240}}), european_dial},
-    {"fr", tone({{440, 0, 1500}, {0, 0, 3500}}), tone({{440, 0, 500}, {0, 0, 500}}), tone({{440, 0, 250}, {0, 0, 250}}),
-     tone({{440, 0, 1000}})},
-    {"es", tone({{425, 0, 1500}, {0, 0, 3000}}), tone({{425, 0, 200}, {0, 0, 200}}), european_congestion,
-     european_dial},
-    {"it", european_ringback, european_busy, tone({{425, 0, 200}, {0, 0, 200}}),
-     tone({{425, 0, 200}, {0, 0, 200}, {425, 0, 600}, {0, 0, 1000}})},
-    {"ie", british_ringback, european_busy, european_congestion, european_dial},
-    {"au", tone({{400, 450, 400}, {0, 0, 200}, {400, 450, 400}, {0, 0, 2000}}), tone({{425, 0, 375}, {0, 0, 375}}),
-     tone({{425, 0, 375}, {0, 0, 375}}), tone({{413, 438, 1000}})},
-    {"jp", tone({{400, 384, 1000}, {0, 0, 2000}}), tone({{400, 0, 500}, {0, 0, 500}}),
-     tone({{400, 0, 500}, {0, 0, 500}}), tone({{400, 0, 1000}})},
-    {"sg", tone({{401, 425, 400}, {0, 0, 200}, {401, 425, 400}, {0, 0, 2000}}), tone({{425, 0, 750}, {0, 0, 750}}),
-     european_congestion, european_dial},
-    {"in", tone({{400, 25, 400}, {0, 0, 200}, {400, 25, 400}, {0, 0, 2000}}), tone({{400, 0, 750}, {0, 0, 750}}),
-     tone({{400, 0, 250}, {0, 0, 250}}), tone({{400, 25, 1000}})},
-    {"br", european_ringback, tone({{425, 0, 250}, {0, 0, 250}}),
-     tone({{425, 0, 250}, {0, 0, 250}, {425, 0, 750}, {0, 0, 250}}), european_dial},
-};
+/// One second of 1 Hz: any whole frequency is a walk through it.
+const std::array<float, 8000>& sines() {
+  static const auto table = [] {
+    std::array<float, 8000> made{};
+    for (size_t i = 0; i < made.size(); ++i)
+      made[i] = static_cast<float>(std::sin(2 * std::numbers::pi * static_cast<double>(i) / 8000));
+    return made;
+  }();
+  return table;
+}
 
 int16_t sample(const ToneStep& step, uint32_t position) {
-  const double t = position * (2 * std::numbers::pi / 8000);
-  double value = 0;
-  if (step.first_hz) value += std::sin(t * step.first_hz);
-  if (step.second_hz) value += std::sin(t * step.second_hz);
+  const auto& table = sines();
+  const auto sine = [&](uint32_t hz) { return hz ? table[position % 8000 * hz % 8000] : 0.0F; };
+  float value = sine(step.first_hz);
+  if (step.is_modulated)
+    value *= 1 + modulation * sine(step.second_hz);
+  else
+    value += sine(step.second_hz);
   return static_cast<int16_t>(value * amplitude);
+}
+
+Result<ToneStep> parse_step(std::string_view text) {
+  const auto wrong = [&] {
+    return fail(Error::Kind::invalid, "tone: \"{}\" is no step of a cadence, \"440+480/2000\" would be one", text);
+  };
+  ToneStep step{.length_ms = 1000};
+  const size_t slash = text.find('/');
+  std::string_view tones = text.substr(0, slash);
+  if (slash != std::string_view::npos) {
+    const auto length = parse_unsigned(text.substr(slash + 1));
+    if (!length || *length == 0 || *length > 60'000) return wrong();
+    step.length_ms = static_cast<uint16_t>(*length);
+  }
+  const size_t sign = tones.find_first_of("+*");
+  const auto first = parse_unsigned(tones.substr(0, sign));
+  if (!first || *first > 3900) return wrong();
+  step.first_hz = static_cast<uint16_t>(*first);
+  if (sign == std::string_view::npos) return step;
+  step.is_modulated = tones[sign] == '*';
+  const auto second = parse_unsigned(tones.substr(sign + 1));
+  if (!second || *second > 3900) return wrong();
+  step.second_hz = static_cast<uint16_t>(*second);
+  return step;
 }
 
 }  // namespace
@@ -69,21 +72,28 @@ uint32_t Tone::length_ms() const {
   return total;
 }
 
-Result<Tone> find_tone(std::string_view name) {
-  if (name == "beep") return tone({{1000, 0, 250}}, false);
-  const size_t slash = name.find('/');
-  const std::string_view kind = name.substr(0, slash);
-  std::string code = slash == std::string_view::npos ? "us" : to_lower(name.substr(slash + 1));
-  if (code == "uk") code = "gb";
-  for (const Country& country : countries) {
-    if (country.code != code) continue;
-    if (kind == "ringback") return country.ringback;
-    if (kind == "busy") return country.busy;
-    if (kind == "congestion") return country.congestion;
-    if (kind == "dial") return country.dial;
+Result<Tone> parse_cadence(std::string_view text) {
+  Tone made;
+  for (std::string_view part : split(text, ',')) {
+    auto step = parse_step(trim(part));
+    if (!step) return pass(step);
+    if (made.count >= made.steps.size())
+      return fail(Error::Kind::invalid, "tone: a cadence has {} steps at most", made.steps.size());
+    made.steps[made.count++] = *step;
   }
+  if (made.count == 0) return fail(Error::Kind::invalid, "tone: a cadence without steps");
+  return made;
+}
+
+Result<Tone> find_tone(std::string_view name, std::string_view country) {
+  if (name == "beep") return tone({{1000, 0, 250}}, false);
+  if (!name.empty() && name[0] >= '0' && name[0] <= '9') return parse_cadence(name);
+  const size_t slash = name.find('/');
+  const std::string code = to_lower(slash == std::string_view::npos ? country : name.substr(slash + 1));
+  const std::string_view cadence = country_cadence(name.substr(0, slash), code);
+  if (!cadence.empty()) return parse_cadence(cadence);
   return fail(Error::Kind::not_found,
-              "tone \"{}\" is none of ringback, busy, congestion, dial with a known country, beep", name);
+              "tone \"{}\" is none of ringback, busy, congestion, dial with a known country, beep, or a cadence", name);
 }
 
 std::optional<Tone> dtmf_tone(char digit) {

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <cstring>
+#include <bit>
 
 #include "media/audio_file.hpp"
 #include "rtp/g711.hpp"
@@ -7,7 +7,7 @@
 namespace nearend::media {
 namespace {
 
-constexpr uint16_t format_pcm = 1, format_alaw = 6, format_ulaw = 7, format_extensible = 0xfffe;
+constexpr uint16_t format_pcm = 1, format_float = 3, format_alaw = 6, format_ulaw = 7, format_extensible = 0xfffe;
 
 uint16_t get16(std::string_view bytes, size_t at) {
   return static_cast<uint16_t>(static_cast<uint8_t>(bytes[at]) | static_cast<uint8_t>(bytes[at + 1]) << 8);
@@ -29,21 +29,37 @@ Result<WavFormat> parse_format(std::string_view chunk) {
       .format = get16(chunk, 0), .channels = get16(chunk, 2), .bits = get16(chunk, 14), .rate = get32(chunk, 4)};
   if (format.format == format_extensible && chunk.size() >= 26) format.format = get16(chunk, 24);
   const bool is_law = format.format == format_alaw || format.format == format_ulaw;
-  const bool is_known =
-      (is_law && format.bits == 8) || (format.format == format_pcm && (format.bits == 8 || format.bits == 16));
-  if (!is_known) return fail(Error::Kind::unsupported, "WAV: format {} with {} bits", format.format, format.bits);
+  const bool is_pcm = format.format == format_pcm && format.bits % 8 == 0 && format.bits >= 8 && format.bits <= 32;
+  const bool is_float = format.format == format_float && (format.bits == 32 || format.bits == 64);
+  const bool is_known = (is_law && format.bits == 8) || is_pcm || is_float;
+  if (!is_known)
+    return fail(Error::Kind::unsupported,
+                "WAV: format {} with {} bits; linear with 8 to 32, float, A-law and mu-law are possible", format.format,
+                format.bits);
   if (format.channels == 0 || format.channels > 8)
     return fail(Error::Kind::unsupported, "WAV: {} channels", format.channels);
   if (format.rate < 4000 || format.rate > 192'000) return fail(Error::Kind::unsupported, "WAV: {} Hz", format.rate);
   return format;
 }
 
+int float_at(std::string_view data, size_t at, uint16_t bits) {
+  double value = 0;
+  if (bits == 32) {
+    value = std::bit_cast<float>(get32(data, at));
+  } else {
+    value = std::bit_cast<double>(uint64_t{get32(data, at)} | uint64_t{get32(data, at + 4)} << 32);
+  }
+  // Also whatever is no number becomes silence.
+  return value >= -1 && value <= 1 ? static_cast<int>(value * 32767) : value > 1 ? 32767 : value < -1 ? -32768 : 0;
+}
+
 int sample_at(const WavFormat& format, std::string_view data, size_t at) {
   const uint8_t byte = static_cast<uint8_t>(data[at]);
   if (format.format == format_alaw) return rtp::decode_alaw(byte);
   if (format.format == format_ulaw) return rtp::decode_ulaw(byte);
+  if (format.format == format_float) return float_at(data, at, format.bits);
   if (format.bits == 8) return (byte - 128) * 256;
-  return static_cast<int16_t>(get16(data, at));
+  return static_cast<int16_t>(get16(data, at + format.bits / 8u - 2));  // the two upper bytes
 }
 
 Result<Clip> decode_data(const WavFormat& format, std::string_view data) {
@@ -84,13 +100,32 @@ Result<Clip> decode_wav(std::string_view bytes) {
   return fail(Error::Kind::malformed, "WAV: no data chunk");
 }
 
+namespace {
+
+/// What came instead, for the one who has to find out why nothing is heard.
+std::string_view guess_kind(std::string_view bytes) {
+  if (bytes.empty()) return "empty";
+  if (bytes.starts_with("fLaC")) return "FLAC";
+  if (bytes.starts_with("FORM")) return "AIFF";
+  if (bytes.starts_with("#!AMR")) return "AMR";
+  if (bytes.starts_with("\x1a\x45\xdf\xa3")) return "Matroska or WebM";
+  if (bytes.size() > 8 && bytes.substr(4, 4) == "ftyp") return "MP4";
+  if (bytes.starts_with(".snd")) return "AU";
+  const size_t text = bytes.find_first_not_of(" \t\r\n");
+  if (text != std::string_view::npos && (bytes[text] == '<' || bytes[text] == '{')) return "a text or a page";
+  return "in no format known here";
+}
+
+}  // namespace
+
 Result<Clip> decode_audio(std::string_view bytes) {
   if (bytes.substr(0, 4) == "RIFF") return decode_wav(bytes);
   const bool has_tag = bytes.substr(0, 3) == "ID3";
   const bool has_sync =
       bytes.size() > 2 && static_cast<uint8_t>(bytes[0]) == 0xff && (static_cast<uint8_t>(bytes[1]) & 0xe0) == 0xe0;
   if (has_tag || has_sync) return decode_mp3(bytes);
-  return fail(Error::Kind::unsupported, "sound is neither WAV nor MP3");
+  if (bytes.substr(0, 4) == "OggS") return decode_ogg_opus(bytes);
+  return fail(Error::Kind::unsupported, "sound is {}; WAV, MP3 and Ogg Opus are possible", guess_kind(bytes));
 }
 
 }  // namespace nearend::media

@@ -206,7 +206,8 @@ Task<Server::Answer> Server::route_anchor(std::string method, media::AnchorId an
     control_.open(anchor);
     co_return json::value(nullptr);
   }
-  if (what == "POST play" || what == "POST record" || what == "POST collect" || what == "POST tap") {
+  if (what == "POST play" || what == "POST record" || what == "POST collect" || what == "POST tap" ||
+      what == "POST listen" || what == "POST stream") {
     auto job = co_await start_job(anchor, rest[0], std::move(body));
     co_return job;
   }
@@ -216,6 +217,14 @@ Task<Server::Answer> Server::route_anchor(std::string method, media::AnchorId an
     auto packets = co_await control_.capture(anchor, static_cast<media::JobId>(*job));
     if (!packets) co_return pass(packets);
     co_return json::value(json::object{{"pcap", base64(*packets)}});
+  }
+  if (what == "PUT jobs" && rest.size() == 2) {
+    auto job = media::parse_id(rest[1]);
+    if (!job) co_return pass(job);
+    auto change = media::read_change(body);
+    if (!change) co_return pass(change);
+    auto changed = co_await control_.change(anchor, static_cast<media::JobId>(*job), *change);
+    co_return done(std::move(changed));
   }
   if (what == "DELETE jobs" && rest.size() == 2) {
     auto job = media::parse_id(rest[1]);
@@ -257,6 +266,14 @@ Task<Server::Answer> Server::start_job(media::AnchorId anchor, std::string kind,
     auto request = media::read_tap(body);
     if (!request) co_return pass(request);
     job = co_await control_.tap(anchor, *request);
+  } else if (kind == "stream") {
+    auto request = media::read_stream(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.stream(anchor, std::move(*request));
+  } else if (kind == "listen") {
+    auto request = media::read_listen(body);
+    if (!request) co_return pass(request);
+    job = co_await control_.listen(anchor, *request);
   } else {
     auto request = media::read_collect(body);
     if (!request) co_return pass(request);
@@ -268,7 +285,10 @@ Task<Server::Answer> Server::start_job(media::AnchorId anchor, std::string kind,
 
 Server::Client& Server::client(const std::string& name) {
   if (clients_.size() >= clients_max && !clients_.contains(name)) forget_old_clients();
-  Client& found = clients_[name];
+  const auto [at, is_new] = clients_.try_emplace(name);
+  Client& found = at->second;
+  if (is_new)
+    for (const media::Event& event : unowned_) give(found, media::AnchorId::none, event);
   found.seen = loop_.now();
   return found;
 }
@@ -287,12 +307,20 @@ void Server::forget_owner_later(media::AnchorId anchor) {
 }
 
 void Server::on_event(media::AnchorId anchor, media::Event event) {
+  if (anchor == media::AnchorId::none) {
+    for (auto& [name, client] : clients_) give(client, anchor, event);
+    if (unowned_.size() < events_max) unowned_.push_back(std::move(event));
+    return;
+  }
   const auto owner = owners_.find(anchor);
   if (owner == owners_.end()) return;
   const auto found = clients_.find(owner->second);
   if (std::holds_alternative<media::event::Lost>(event)) owners_.erase(owner);
   if (found == clients_.end()) return;  // never asked for events
-  Client& client = found->second;
+  give(found->second, anchor, std::move(event));
+}
+
+void Server::give(Client& client, media::AnchorId anchor, media::Event event) {
   client.events.push_back({++client.last, anchor, std::move(event)});
   if (client.events.size() > events_max) {
     client.dropped_to = client.events.front().number;

@@ -67,6 +67,7 @@ class Server {
   Task<Answer> recording(std::string method, std::string name, http::Form query);
   Result<void> check(const http::ServerRequest& request) const;
   void on_event(media::AnchorId anchor, media::Event event);
+  static void give(Client& client, media::AnchorId anchor, media::Event event);
   Client& client(const std::string& name);
   void forget_old_clients();
   void forget_owner_later(media::AnchorId anchor);
@@ -77,6 +78,7 @@ class Server {
   media::Control& control_;
   std::string epoch_;
   std::unordered_map<std::string, Client> clients_;
+  std::vector<media::Event> unowned_;  // of no anchor: told to every client, also to those that come later
   std::unordered_map<media::AnchorId, std::string> owners_;  // client of each anchor
   std::deque<media::AnchorId> released_;
   std::unique_ptr<http::Server> server_;

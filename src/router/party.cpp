@@ -202,11 +202,12 @@ Task<void> Party::ring_back(std::string tone) {
     co_return;
   }
   is_ringing_ = true;
-  link::Item ring{"ring", {{"tone", tone.empty() ? "us" : tone}}};
+  link::Item ring{"ring", {}};
+  if (!tone.empty()) ring.parameters.emplace_back("tone", tone);
   LinkLeg::Reply reply = co_await leg_->info(std::move(ring));
   if (reply.is_good() || leg_->is_over() || media_ != Media::router) co_return;
   media::PlayRequest request;
-  request.sources.push_back({.kind = media::Source::Kind::tone, .value = "ringback/" + (tone.empty() ? "us" : tone)});
+  request.sources.push_back({.kind = media::Source::Kind::tone, .value = tone.empty() ? "ringback" : "ringback/" + tone});
   const std::shared_ptr<NodeAnchor> anchor = anchor_;
   (void)co_await anchor->play(std::move(request));
 }

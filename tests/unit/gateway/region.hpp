@@ -110,7 +110,8 @@ class FakeMedia final : public media::Control {
     note("{} release", number(anchor));
     --anchors_held;
   }
-  Task<Result<media::NodeState>> state() override { co_return media::NodeState{}; }
+  media::NodeState node_state;  ///< States nothing.
+  Task<Result<media::NodeState>> state() override { co_return node_state; }
   Task<Result<media::RecordingPiece>> read_recording(std::string name, uint64_t offset) override {
     const auto found = recordings.find(name);
     if (found == recordings.end()) co_return fail(Error::Kind::not_found, "no such recording");
@@ -147,6 +148,8 @@ class FakeMedia final : public media::Control {
         return "inner";
       case media::Path::Kind::bridge:
         return fmt::format("bridge {}", number(path.peer));
+      case media::Path::Kind::room:
+        return "room";
     }
     return "";
   }

@@ -126,6 +126,25 @@ TEST_CASE("a router's INVITE comes with the platform headers, the inner side and
   CHECK(invite.serialize().find("carrier.example") == std::string::npos);
 }
 
+TEST_CASE("the catalogue that a router is told leaves out what the media node lacks or has no room for") {
+  Routed world;
+  world.region.media.node_state.capabilities = {"bridge", "play", "record"};
+  world.region.media.node_state.resources = {{"play", 1, 100}, {"record", 5, 5}};
+  world.world.run(5s);
+  world.call();
+  const auto offers = [&](std::string_view name) {
+    const auto& all = world.router.invited().features;
+    return std::ranges::any_of(all, [&](const link::Item& one) { return one.name == name; });
+  };
+  CHECK(offers("bridge"));
+  CHECK(offers("play"));
+  CHECK(!offers("record"));
+  CHECK(!offers("collect"));
+  CHECK(!offers("local-tts"));
+  CHECK(offers("hangup-on-star"));
+  CHECK(offers("profile"));
+}
+
 TEST_CASE("a description beside a carrier's ISUP is taken, another body alone is 415") {
   Routed world;
   InviteRequest request;

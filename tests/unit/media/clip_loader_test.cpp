@@ -26,6 +26,10 @@ struct Web final : http::Client {
       response.status = 302;
       response.headers = {{"Location", "/a.wav"}};
     }
+    if (request.url.contains("/missing")) response.status = 404;
+    if (request.url.ends_with("/page")) response.body = "<html>Sign in</html>";
+    if (request.url.ends_with("/large"))
+      co_return fail(Error::Kind::unsupported, "larger than {} bytes", request.body_limit);
     if (http::find_header(request.headers, "If-None-Match") == "\"v1\"" && etag_holds) {
       response.status = 304;
       response.body.clear();
@@ -97,4 +101,21 @@ TEST_CASE("redirects are followed, the address guard is on, and two who ask at o
   at.world.loop.run_for(1s);
   CHECK(loaded == 5);
   CHECK(at.web.requests.size() == 1);
+}
+
+TEST_CASE("what cannot be fetched or heard is refused with its address, without the query, and what is wrong") {
+  Loading at;
+  const std::pair<const char*, std::string_view> wrongs[] = {
+      {"http://example.org/missing?token=secret", "http://example.org/missing: the server answered 404"},
+      {"http://example.org/page",
+       "http://example.org/page: sound is a text or a page; WAV, MP3 and Ogg Opus are possible"},
+      {"http://example.org/large", "http://example.org/large: larger than 20971520 bytes"},
+      {"ftp://example.org/a.wav", "ftp"}};
+  for (const auto& [url, text] : wrongs) {
+    CAPTURE(url);
+    const auto clip = at.load(url);
+    REQUIRE(!clip);
+    CHECK(clip.error().text.find(text) != std::string::npos);
+    CHECK(clip.error().text.find("secret") == std::string::npos);
+  }
 }

@@ -274,7 +274,8 @@ TEST_CASE("what is played to a leg takes the room's place for it, without a brea
   items[0].tone.count = 1;
   items[0].tone.steps[0] = {.first_hz = 2000, .second_hz = 0, .length_ms = 1000};
   items[0].length = milliseconds(1000);
-  room.engine.play(room.parties[0].leg, static_cast<JobId>(1), std::move(items), {}, room.now);
+  auto player = std::make_unique<Player>(static_cast<JobId>(1), std::move(items), PlayEnds{});
+  room.engine.play(room.parties[0].leg, std::move(player), false, room.now);
   room.talk(48);
   CHECK(room.heard(0).amount(2000) > 1500);
   CHECK_FALSE(room.hears(0, 1));

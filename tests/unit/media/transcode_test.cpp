@@ -386,7 +386,8 @@ TEST_CASE("a leg of any codec can be played to, and then goes on with its peer w
     items[0].tone.count = 1;
     items[0].tone.steps[0] = {.first_hz = 1000, .second_hz = 0, .length_ms = 1000};
     items[0].length = milliseconds(1000);
-    talk.engine.play(talk.a.leg, static_cast<JobId>(1), std::move(items), {}, talk.now);
+    auto player = std::make_unique<Player>(static_cast<JobId>(1), std::move(items), PlayEnds{});
+    talk.engine.play(talk.a.leg, std::move(player), false, talk.now);
     for (int i = 0; i < 48; ++i) talk.step();
     const auto heard = talk.heard(talk.a);
     CHECK(heard.packets >= 47);
