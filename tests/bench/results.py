@@ -45,6 +45,7 @@ ROWS = [
     Row("transcode-heap", "private memory a transcoded call, Opus and G.711", "<= 96 KiB"),
     Row("mix", "mixing a member a frame, G.711 both ways", "<= 0.8 µs"),
     Row("room", "CPU of a core for a room of 100 that all speak G.711, sockets and all", "<= 25 %"),
+    Row("tap", "taps put on a talk and taken off it 200 times, on each tier: packets of the talk lost or doubled", "0"),
     Row("torture", "RFC 4475 and RFC 5118 messages answered as the RFCs ask, UDP and TCP", "100 %"),
     Row("fuzz", "fuzz targets under asan", "0 findings in 10 min each"),
     Row("fuzz-media", "fuzz targets of what comes in at a media port and of its keys, under asan", "0 findings in 10 min each"),

@@ -27,6 +27,17 @@ def torture(program):
     return "; ".join([figure, *counted]), run.returncode == 0
 
 
+def taps(program, times=200):
+    """So many taps in one talk on real sockets, on each tier that is possible here: (figure, holds)."""
+    run = subprocess.run([program, "--test-case=tiers: a tap*"], capture_output=True, text=True,
+                         env={**os.environ, "NEAREND_TAPS": str(times)})
+    is_whole = "SKIP" not in run.stdout
+    tiers = "sockets, range and kernel" if is_whole else "sockets (the others need root)"
+    missed = re.findall(r"CHECK\( (\d+) == 0 \)", run.stdout)
+    lost = sum(int(one) for one in missed)
+    return f"{lost} of two phones' speech, {times} taps on each of {tiers}", run.returncode == 0 and is_whole
+
+
 def fuzz_one(program, seconds, corpus):
     os.makedirs(corpus, exist_ok=True)
     prefix = os.path.join(corpus, "..", os.path.basename(program) + "-")
