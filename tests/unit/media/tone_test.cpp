@@ -47,7 +47,7 @@ TEST_CASE("forty-six countries have ring-back, busy, congestion and dial tones t
       CHECK(length <= 6000);
       CHECK(tone->steps[0].first_hz >= 300);
       double loudest = 0;
-      for (int16_t sample : make(*tone, 8000)) loudest = std::max(loudest, std::abs(static_cast<double>(sample)));
+      for (int16_t sample : make(*tone, 1600)) loudest = std::max(loudest, std::abs(static_cast<double>(sample)));
       CHECK(loudest > 3900);
       CHECK(loudest < 8100);
     }
