@@ -290,6 +290,51 @@ TEST_CASE("the same keys told again keep their place, other keys take over witho
   CHECK(breaks.lost == 0);
 }
 
+TEST_CASE("video with SRTP meets video without, several sources on a line, and requests for pictures pass protected") {
+  World world;
+  AllocateRequest request{.leg = "a", .streams = {StreamKind::audio, StreamKind::video}};
+  const AnchorInfo leg_a = world.allocate(request);
+  request.leg = "b";
+  const AnchorInfo leg_b = world.allocate(request);
+  const SrtpKeys keys = keys_for(srtp::Suite::aead_aes_128_gcm);
+  SecurePhone a(world, "192.0.2.10", 111, keys);
+  Phone b(world.loop, world.net, "192.0.2.20", 222);
+  const std::vector<Format> formats{{.payload_type = 96, .name = "VP8", .clock_rate = 90'000},
+                                    {.payload_type = 97, .name = "rtx", .clock_rate = 90'000}};
+  Remote remote{.stream = 1, .rtp = a.local(), .formats = formats};
+  remote.srtp = keys;
+  REQUIRE(world.wait(world.node->set_remote(leg_a.id, Side::outer, remote)));
+  remote.rtp = b.local();
+  remote.srtp.reset();
+  REQUIRE(world.wait(world.node->set_remote(leg_b.id, Side::outer, remote)));
+  (void)world.connect(leg_a, {.kind = Path::Kind::bridge, .peer = leg_b.id, .has_comfort_noise = false});
+  auto sender = *srtp::Sender::make(keys.receive);
+  const std::vector<uint8_t> picture(1100, 7);
+  for (uint16_t i = 0; i < 100; ++i) {
+    const bool is_second = i % 4 == 3;
+    std::vector<uint8_t> bytes(1112 + srtp::trailer_max);
+    rtp::write_packet(bytes, {.payload_type = static_cast<uint8_t>(is_second ? 97 : 96),
+                              .sequence = i,
+                              .timestamp = i * 3000u,
+                              .ssrc = is_second ? 78u : 77u,
+                              .payload = picture});
+    bytes.resize(sender.protect(bytes, 1112).size);
+    a.send_raw(leg_a.streams[1].outer, bytes);
+    b.aim(leg_b.streams[1].outer);
+    b.send({.payload_type = 96, .sequence = i, .timestamp = i * 3000u, .payload = picture});
+    world.loop.run_for(10ms);
+  }
+  const std::vector<uint8_t> clear(1112, 0x80);
+  a.send_raw(leg_a.streams[1].outer, clear);
+  world.loop.run_for(10ms);
+  CHECK(b.heard.size() == 100);
+  for (const auto& one : b.heard) CHECK(one.bytes.size() == 1112);
+  CHECK(a.heard.size() == 100);
+  CHECK(a.unreadable == 0);
+  CHECK(a.reports >= 1);  // for its first picture
+  CHECK(a.unreadable_reports == 0);
+}
+
 TEST_CASE("keys that are taken away make the leg speak RTP, and what is late of SRTP is still understood") {
   Mixed mixed;
   mixed.talk();
