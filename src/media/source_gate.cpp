@@ -15,6 +15,7 @@ void SourceGate::update_rule(const Remote& remote) {
   rtcp_ = remote.rtcp.value_or(Endpoint{rtp_.address, static_cast<uint16_t>(is_mux_ ? rtp_.port : rtp_.port + 1)});
   also_ = remote.source.also;
   is_learning_ = remote.source.mode == SourceRule::Mode::learn;
+  if (is_learning_ && !candidates_) candidates_ = std::make_unique<std::array<Candidate, candidates_max>>();
 }
 
 bool SourceGate::is_listed(const IpAddress& address) const {
@@ -25,7 +26,6 @@ void SourceGate::lock(const Endpoint& from) {
   is_locked_ = true;
   locked_ = from;
   has_ssrc_ = false;
-  candidate_count_ = 0;
 }
 
 SourceGate::Verdict SourceGate::admit(const Endpoint& from, uint32_t ssrc, uint16_t sequence, bool is_pinned,
@@ -64,26 +64,52 @@ bool SourceGate::admit_source(const Endpoint& from, uint32_t ssrc, uint16_t sequ
     lock(from);
     return true;
   }
-  if (is_locked_ && (now - last_ < relearn_after || !has_ssrc_ || ssrc != ssrc_)) return false;
+  // Whoever was first at an open port is not whoever the call is with: an address that is expected takes over from one
+  // that is not, for as long as the window is open.
+  const bool takes_over =
+      is_locked_ && is_expected(from.address) && !is_expected(locked_.address) && now - learn_since_ <= learn_window;
+  if (is_locked_ && !takes_over && (now - last_ < relearn_after || !has_ssrc_ || ssrc != ssrc_)) return false;
   return learn(from, ssrc, sequence, now);
 }
 
-bool SourceGate::learn(const Endpoint& from, uint32_t ssrc, uint16_t sequence, io::Instant now) {
-  if (!has_learn_begun_ || now - learn_since_ > learn_window + relearn_after) {
-    has_learn_begun_ = true;
-    learn_since_ = now;
-    learned_packets_ = candidate_count_ = 0;
+bool SourceGate::is_expected(const IpAddress& address) const {
+  return address == rtp_.address || is_listed(address);
+}
+
+/// The source's own place, or that of the one who has shown least.
+SourceGate::Candidate& SourceGate::candidate_of(const Endpoint& from, io::Instant now) {
+  Candidate* least = nullptr;
+  for (Candidate& one : *candidates_) {
+    const bool is_over = now - one.since > learn_window;
+    if (one.from == from && !is_over) return one;
+    const auto worth = [&](const Candidate& of) { return now - of.since > learn_window ? 0 : of.in_order; };
+    if (!least || worth(one) < worth(*least) || (worth(one) == worth(*least) && one.since < least->since)) least = &one;
   }
-  if (now - learn_since_ > learn_window || learned_packets_ >= learn_packets) return false;
-  ++learned_packets_;
-  const bool follows = candidate_count_ > 0 && from == candidate_ && ssrc == candidate_ssrc_ &&
-                       static_cast<uint16_t>(sequence - candidate_sequence_) == 1;
-  candidate_count_ = follows ? static_cast<uint8_t>(candidate_count_ + 1) : uint8_t{1};
-  candidate_ = from;
-  candidate_ssrc_ = ssrc;
-  candidate_sequence_ = sequence;
-  if (candidate_count_ < learn_in_order) return false;
+  *least = Candidate{.from = from, .since = now};
+  return *least;
+}
+
+bool SourceGate::is_contested(const Candidate& by, io::Instant now) const {
+  return std::ranges::any_of(*candidates_, [&](const Candidate& one) {
+    return &one != &by && one.in_order > 1 && now - one.last < rival_for;
+  });
+}
+
+bool SourceGate::learn(const Endpoint& from, uint32_t ssrc, uint16_t sequence, io::Instant now) {
+  Candidate& one = candidate_of(from, now);
+  const bool is_ours = is_expected(from.address);
+  if (!is_ours && one.packets >= learn_packets) return false;
+  one.packets = static_cast<uint8_t>(std::min<int>(one.packets + 1, 255));
+  const bool follows = one.in_order > 0 && ssrc == one.ssrc && static_cast<uint16_t>(sequence - one.sequence) == 1;
+  one.in_order = follows ? static_cast<uint8_t>(one.in_order + 1) : uint8_t{1};
+  one.ssrc = ssrc;
+  one.sequence = sequence;
+  one.last = now;
+  if (one.in_order < learn_in_order || (!is_ours && (now - one.since < learn_span || is_contested(one, now))))
+    return false;
   lock(from);
+  learn_since_ = now;
+  *candidates_ = {};
   return true;
 }
 
