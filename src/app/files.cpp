@@ -22,7 +22,12 @@ namespace nearend::media_server {
 void describe(config::Section& section, Settings& server) {
   section.key("listen", server.listen, "Where gateways and routers reach the media control API.");
   section.key("peer_key", server.peer_key,
-              "Shared key of platform peers; empty: unsigned requests are taken (loopback only).");
+              "Shared key of platform peers; empty: unsigned requests are taken (loopback or mutual TLS only).");
+  section.key("certificate_file", server.certificate_file, "PEM chain of this node, for TLS; with key_file.");
+  section.key("key_file", server.key_file, "PEM.");
+  section.key("trust_file", server.trust_file,
+              "PEM of roots; set: only clients with a certificate that one of them signs are served.");
+  section.key("peers", server.peers, "Names in the clients' certificates that are served; empty: any.");
 }
 
 }  // namespace nearend::media_server
@@ -50,10 +55,12 @@ Result<void> check(const config::Node& root, std::string_view table, const S& se
 }
 Result<void> check_file(const config::Node& root, const GatewayFile& file) {
   if (auto good = check(root, "gateway", file.gateway); !good) return good;
+  if (auto good = check(root, "media_nodes", file.media_nodes); !good) return good;
   return check(root, "media", file.media);
 }
 Result<void> check_file(const config::Node& root, const RouterFile& file) {
   if (auto good = check(root, "router", file.router); !good) return good;
+  if (auto good = check(root, "media_nodes", file.media_nodes); !good) return good;
   return check(root, "media", file.media);
 }
 Result<void> check_file(const config::Node& root, const PolicyFile& file) {
@@ -83,11 +90,21 @@ void describe(config::Section& section, LogSettings& log) {
   section.key("file", log.file, "Where to; empty: standard error.");
 }
 
+void describe(config::Section& section, MediaNodesSettings& nodes) {
+  section.key("urls", nodes.urls,
+              "\"https://198.51.100.7:7400\", as many as there are; empty: the node in this process.");
+  section.key("certificate_file", nodes.certificate_file, "PEM chain, shown to nodes that want one; with key_file.");
+  section.key("key_file", nodes.key_file, "PEM.");
+  section.key("trust_file", nodes.trust_file, "PEM of roots that sign the nodes' certificates; empty: the system's.");
+  section.key("unreachable_after", nodes.unreachable_after,
+              "A node without an answer this long loses its calls to the others.");
+}
+
 void describe(config::Section& section, GatewayFile& file) {
   describe_common(section, file.common);
   section.table("gateway", file.gateway, "The gateway.");
   section.table("media", file.media, "The media node in the gateway's process.");
-  section.key("media_url", file.media_url, "A media node apart instead: \"http://198.51.100.7:7400\".");
+  section.table("media_nodes", file.media_nodes, "Media nodes apart instead.");
   section.key("http_listen", file.http_listen, "Health, metrics, /v1/state and /v1/legs; left out: none.");
   section.key("may_capture", file.may_capture,
               "Whether /v1/legs/ID/pcap there gives a call's packets, what is said included, to whoever asks.");
@@ -97,7 +114,7 @@ void describe(config::Section& section, RouterFile& file) {
   describe_common(section, file.common);
   section.table("router", file.router, "The router.");
   section.table("media", file.media, "The media node in the router's process.");
-  section.key("media_url", file.media_url, "A media node apart instead.");
+  section.table("media_nodes", file.media_nodes, "Media nodes apart instead.");
 }
 
 void describe(config::Section& section, PolicyFile& file) {

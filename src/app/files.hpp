@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "app/media_parts.hpp"
 #include "config/section.hpp"
 #include "gateway/settings.hpp"
 #include "media/node.hpp"
@@ -33,7 +34,7 @@ struct GatewayFile {
   CommonSettings common;
   gateway::Settings gateway;
   media::NodeSettings media;            ///< Of the media node in this process,
-  std::string media_url;                ///< or where the media node apart is: "http://198.51.100.7:8070".
+  MediaNodesSettings media_nodes;       ///< or those apart.
   std::optional<Endpoint> http_listen;  ///< Health, metrics and /v1/state.
   bool may_capture = false;             ///< Speech too, at the same address.
 };
@@ -41,7 +42,7 @@ struct RouterFile {
   CommonSettings common;
   router::Settings router;
   media::NodeSettings media;
-  std::string media_url;
+  MediaNodesSettings media_nodes;
 };
 struct PolicyFile {
   CommonSettings common;
@@ -54,6 +55,7 @@ struct MediaFile {
 };
 
 void describe(config::Section& section, LogSettings& log);
+void describe(config::Section& section, MediaNodesSettings& nodes);
 void describe(config::Section& section, GatewayFile& file);
 void describe(config::Section& section, RouterFile& file);
 void describe(config::Section& section, PolicyFile& file);

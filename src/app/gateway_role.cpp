@@ -22,7 +22,8 @@ class GatewayRole final : public RoleBase {
       : file_(std::move(loaded.file)),
         shipping_(shipping_of(file_.gateway, loaded.topology)),
         policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_.world(), http_, file_.media, file_.media_url, file_.gateway.link_key) {}
+        media_(world_, http_, file_.media, file_.media_nodes, file_.gateway.link_key, "gateway/" + file_.gateway.name) {
+  }
 
   Result<void> start() override {
     auto journal = gateway::FileJournal::open(world_.loop, file_.gateway.journal_path);

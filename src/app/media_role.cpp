@@ -9,8 +9,9 @@ class MediaRole final : public RoleBase {
  public:
   explicit MediaRole(Loaded<MediaFile> loaded)
       : file_(std::move(loaded.file)),
-        media_(world_.world(), http_, file_.media),
-        server_(file_.media_server, world_.world(), servers_, media_.control()) {}
+        media_(world_, http_, file_.media),
+        api_servers_(world_.loop, world_.net, file_.media_server.tls()),
+        server_(file_.media_server, world_.world(), api_servers_, media_.control()) {}
 
   Result<void> start() override { return server_.start(); }
   std::string ready_line() const override { return "media ready http=" + server_.local().to_string(); }
@@ -18,6 +19,7 @@ class MediaRole final : public RoleBase {
  private:
   MediaFile file_;
   MediaParts media_;
+  http::BeastServers api_servers_;
   media_server::Server server_;
 };
 

@@ -13,7 +13,7 @@ class RouterRole final : public RoleBase {
   explicit RouterRole(Loaded<RouterFile> loaded)
       : file_(std::move(loaded.file)),
         policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_.world(), http_, file_.media, file_.media_url, file_.router.link_key) {}
+        media_(world_, http_, file_.media, file_.media_nodes, file_.router.link_key, "router/" + file_.router.name) {}
 
   Result<void> start() override {
     auto store = open_store();

@@ -124,9 +124,11 @@ void Commands::reinvite(Leg& leg, link::Item action) {
 
 void Commands::on_reinvite_accepted(Leg& leg, const sip::event::Accepted& event) {
   parts_.endings->router_heard(leg);
+  if (std::exchange(leg.dialogs.is_link_address_out, false)) return parts_.pairing->settle_address(leg);
   const bool is_overtaken = std::exchange(leg.orders.is_overtaken, false);
   leg.orders.is_reanchor_out = false;
   leg.orders.is_star_out = false;
+  parts_.pairing->settle_address(leg);
   if (is_overtaken || !leg.media.inner.is_offer_out()) return;
   const auto accepted = leg.media.inner.accept(event.body.content);
   if (!accepted) {
@@ -139,6 +141,12 @@ void Commands::on_reinvite_accepted(Leg& leg, const sip::event::Accepted& event)
 }
 
 void Commands::on_reinvite_refused(Leg& leg, const sip::event::Refused& event) {
+  if (std::exchange(leg.dialogs.is_link_address_out, false)) {
+    if (event.is_dialog_over) return parts_.endings->router_lost(leg);
+    // The router's own request, which stands, brings it our address with the answer.
+    if (!event.is_local) parts_.endings->router_heard(leg);
+    return parts_.pairing->settle_address(leg);
+  }
   const bool is_star_out = std::exchange(leg.orders.is_star_out, false);
   leg.orders.is_reanchor_out = false;
   leg.orders.is_overtaken = false;
@@ -147,6 +155,7 @@ void Commands::on_reinvite_refused(Leg& leg, const sip::event::Refused& event) {
   constexpr int request_pending = 491;
   if (event.status == request_pending && is_star_out) return parts_.pairing->on_star(leg);
   if (event.is_dialog_over) return parts_.endings->router_lost(leg);
+  parts_.pairing->settle_address(leg);
   if (event.is_local) return parts_.endings->await_router(leg);
 }
 
@@ -167,6 +176,7 @@ int Commands::on_notice(const sip::Message& message) {
   const std::string peer(item.parameter("peer"));
   if (item.name == "answered") return parts_.pairing->on_peer_answered(*leg, peer) ? 200 : 481;
   if (item.name == "early") return parts_.pairing->on_peer_early(*leg, peer) ? 200 : 481;
+  if (item.name == "moved") return parts_.pairing->on_peer_moved(*leg, peer, message.body()) ? 200 : 481;
   if (item.name == "gone") return parts_.pairing->on_peer_gone_elsewhere(*leg, peer) ? 200 : 481;
   if (item.name != "star") return 501;
   if (leg->joint.peer != peer) return 481;

@@ -90,6 +90,7 @@ void Endpoints::answer(Leg& caller, const Leg* peer) {
     const auto accepted = parts_.outside->accept(leg->dialogs.outer, sdp_body(std::move(sdp)));
     if (!accepted) telemetry::warn("answer not sent", {{"leg", id}, {"error", accepted.error().text}});
     watch(*leg);
+    settle_address(*leg);
   });
 }
 
@@ -177,12 +178,51 @@ void Endpoints::on_reoffer_accepted(Leg& leg, const sip::event::Accepted& event)
   if (!std::exchange(leg.dialogs.is_reoffer_out, false)) return;
   const auto accepted = leg.media.outer.accept(event.body.content);
   if (accepted) apply(leg);
+  if (std::exchange(leg.dialogs.is_address_out, false) && !accepted)
+    return parts_.endings->end(
+        leg,
+        {.status = 488, .text = "media node lost, the endpoint has no common media with another", .by = "gateway"});
+  settle_address(leg);
 }
 
 void Endpoints::on_reoffer_refused(Leg& leg, const sip::event::Refused& event) {
   leg.dialogs.is_reoffer_out = false;
+  const bool was_address_out = std::exchange(leg.dialogs.is_address_out, false);
   if (event.is_dialog_over)
-    parts_.endings->endpoint_gone(leg, {.status = event.status, .text = "the endpoint has lost the call"});
+    return parts_.endings->endpoint_gone(leg, {.status = event.status, .text = "the endpoint has lost the call"});
+  if (was_address_out)
+    return parts_.endings->end(
+        leg, {.status = 503, .text = "media node lost, the endpoint refused to go to another", .by = "gateway"});
+  settle_address(leg);
+}
+
+bool Endpoints::readdress(Leg& leg) {
+  Negotiation& outer = leg.media.outer;
+  if (!outer.has_begun()) return true;
+  const auto keyed = outer.readdress(leg.media.addresses(media::Side::outer), leg.media.fingerprint());
+  if (!keyed) return false;
+  if (leg.dialogs.is_direct) return true;
+  const bool is_to_be_answered = leg.is_inbound && !leg.dialogs.is_outer_answered && !outer.theirs().empty();
+  if (is_to_be_answered) {
+    // What was said in a 183 counts for the caller, so it is told again all the same.
+    const std::string offer = outer.theirs();
+    if (!outer.agreed_codecs().empty()) outer.prefer(outer.agreed_codecs());
+    (void)outer.answer(offer);
+    outer.prefer({});
+    apply(leg);
+  }
+  leg.dialogs.is_address_owed = true;
+  settle_address(leg);
+  return true;
+}
+
+/// As soon as nothing else is under way with it.
+void Endpoints::settle_address(Leg& leg) {
+  const Dialogs& dialogs = leg.dialogs;
+  if (!dialogs.is_address_owed || dialogs.is_reoffer_out || !dialogs.is_outer_answered || leg.is_over) return;
+  reoffer(leg, leg.media.outer.agreed_codecs());
+  leg.dialogs.is_address_owed = !dialogs.is_reoffer_out;
+  leg.dialogs.is_address_out = dialogs.is_reoffer_out;
 }
 
 }  // namespace nearend::gateway

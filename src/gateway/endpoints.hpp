@@ -37,6 +37,11 @@ class Endpoints {
   void on_reoffer_refused(Leg& leg, const sip::event::Refused& event);
   /// Offers the endpoint our own address again, with these codecs first; used for codec changes and to leave DIRECT.
   void reoffer(Leg& leg, std::vector<sdp::Codec> codecs);
+  /// The leg has another anchor: what is said to the endpoint from now on says so, and an answered one is re-INVITEd.
+  /// False: no keys for it.
+  bool readdress(Leg& leg);
+  /// Tells the endpoint of another address as soon as nothing else is under way with it.
+  void settle_address(Leg& leg);
 
  private:
   void on_offer(Leg& leg, const sip::event::Requested& event);

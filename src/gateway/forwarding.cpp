@@ -34,6 +34,7 @@ Task<void> Forwarding::run(Leg& callee, Order order) {
   for (const StreamAddress& stream : caller->media.addresses(media::Side::outer)) wanted.streams.push_back(stream.kind);
   wanted.lease = {};
   wanted.has_inner = false;
+  wanted.wants = media_wants(parts_.settings, true);
   const auto allocated = co_await callee.media.allocate(std::move(wanted));
   if (callee.is_over) co_return;
   if (!allocated) co_return failed(callee, 503, "no media");

@@ -14,6 +14,7 @@
 #include "gateway/link_end.hpp"
 #include "gateway/link_events.hpp"
 #include "gateway/local_verbs.hpp"
+#include "gateway/node_loss.hpp"
 #include "gateway/outbound.hpp"
 #include "gateway/outside_events.hpp"
 #include "gateway/pairing.hpp"
@@ -91,6 +92,7 @@ class Gateway::Core {
         forwarding_(parts_),
         pairing_(parts_),
         commands_(parts_),
+        node_loss_(parts_),
         verbs_(parts_),
         endings_(parts_),
         pinger_(parts_),
@@ -106,6 +108,7 @@ class Gateway::Core {
     parts_.forwarding = &forwarding_;
     parts_.pairing = &pairing_;
     parts_.commands = &commands_;
+    parts_.node_loss = &node_loss_;
     parts_.verbs = &verbs_;
     parts_.endings = &endings_;
     media.set_event_handler([this](media::AnchorId anchor, media::Event event) {
@@ -147,6 +150,7 @@ class Gateway::Core {
   Forwarding forwarding_;
   Pairing pairing_;
   Commands commands_;
+  NodeLoss node_loss_;
   LocalVerbs verbs_;
   Endings endings_;
   Pinger pinger_;

@@ -10,6 +10,7 @@
 #include "gateway/endpoints.hpp"
 #include "gateway/forwarding.hpp"
 #include "gateway/link_end.hpp"
+#include "gateway/pairing.hpp"
 #include "io/new_sid.hpp"
 #include "sip/multipart.hpp"
 #include "telemetry/log.hpp"
@@ -143,6 +144,7 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
   media::AllocateRequest wanted{.call = leg.call, .leg = leg.id, .streams = order.streams};
   wanted.lease = {};
   wanted.has_inner = !leg.is_forwarded;
+  wanted.wants = media_wants(parts_.settings, leg.is_forwarded);
   const auto allocated = co_await leg.media.allocate(std::move(wanted));
   if (leg.is_over) co_return;
   if (!allocated) {
@@ -246,6 +248,7 @@ void Inbound::on_router_accepted(Leg& leg, const sip::event::Accepted& event) {
     telemetry::warn("router's answer not understood", {{"leg", leg.id}, {"error", accepted.error().text}});
     return parts_.endings->end(leg, {.status = 502, .text = "the router's answer cannot be read", .by = "gateway"});
   }
+  parts_.pairing->settle_address(leg);
   const bool is_bridged = leg.joint.state == Joint::State::open || parts_.commands->bridge_by(leg, *headers);
   if (!is_bridged) parts_.commands->follow_inner(leg);
   parts_.endpoints->answer(leg);

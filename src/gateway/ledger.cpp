@@ -101,6 +101,13 @@ void Ledger::move(Leg& leg, const media::event::Moved& moved) {
   append(leg, "move", to_json(detail));
 }
 
+void Ledger::reanchored(Leg& leg, std::optional<std::chrono::milliseconds> gap) {
+  const Reanchoring& what = *leg.reanchoring;
+  json::object detail{{"path", name_of(leg.media.path())}, {"reason", what.why}, {"from", what.from}, {"to", what.to}};
+  if (gap) detail["gap_ms"] = gap->count();
+  append(leg, "move", to_json(detail));
+}
+
 void Ledger::end(Leg& leg, const EndCause& cause, io::Callback on_durable) {
   if (leg.bill.is_closed) {
     if (on_durable) on_durable();

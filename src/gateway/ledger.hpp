@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "gateway/journal.hpp"
@@ -32,6 +33,9 @@ class Ledger {
   /// `on_durable` runs when the answer may be sent.
   void answer(Leg& leg, io::Callback on_durable);
   void move(Leg& leg, const media::event::Moved& moved);
+  /// A move to another media node, since the one that had the leg was lost; `gap` from its last sign of life to the
+  /// endpoint's first packet at the other one, none where it was never heard there.
+  void reanchored(Leg& leg, std::optional<std::chrono::milliseconds> gap);
   /// `on_durable` runs when whoever hung up may hear that it is noted.
   void end(Leg& leg, const EndCause& cause, io::Callback on_durable = {});
   /// From answer to now, or to the end; 0 when never answered.

@@ -24,8 +24,12 @@ struct Dialogs {
   sip::DialogId link = sip::DialogId::none;
   bool is_outer_answered = false;
   bool is_link_answered = false;
-  bool is_reoffer_out = false;  ///< A re-INVITE of ours to the endpoint has no answer yet.
-  bool is_direct = false;       ///< The endpoint was given its peer's address (M26).
+  bool is_reoffer_out = false;        ///< A re-INVITE of ours to the endpoint has no answer yet.
+  bool is_address_owed = false;       ///< The endpoint is to be told that its media goes elsewhere,
+  bool is_address_out = false;        ///< and is being told.
+  bool is_link_address_owed = false;  ///< The same for the router and our inner side.
+  bool is_link_address_out = false;
+  bool is_direct = false;             ///< The endpoint was given its peer's address (M26).
   sip::ServerTransactionId direct = sip::ServerTransactionId::none;  ///< The router's wish for that, not answered yet.
 };
 
@@ -54,16 +58,26 @@ struct Orders {
     uint32_t number = 0;  ///< The router's.
     media::JobId id = media::JobId::none;
     enum class Kind : uint8_t { play, gather, record } kind = Kind::play;
+    media::PlayRequest play{};        ///< What it does, to do it again on another media node.
+    media::CollectRequest collect{};  ///< Of gather.
+    std::string recording{};          ///< Its SID.
   };
   std::unique_ptr<Continuation> continuation;
   std::vector<Job> jobs;
   media::JobId ring = media::JobId::none;
+  std::string ring_tone;  ///< Of the ring-back that is to be heard; empty: none.
   bool is_star_watched = false;
   bool is_early_wanted = false;  ///< Callee's leg: what its endpoint sends before the answer is for the caller's ears.
   bool is_reanchor_out = false;  ///< We asked the router to take the media back.
   bool is_overtaken = false;     ///< The router commanded something since.
   bool is_star_out = false;      ///< We asked the router to end the other side.
   bool is_silent = false;        ///< We told the router that the endpoint is silent.
+};
+
+/// A leg whose media node was lost, until its endpoint is heard by another one.
+struct Reanchoring {
+  std::string why, from, to;  ///< Nodes by their URLs.
+  io::Instant silent_since{};
 };
 
 /// What billing needs of a leg.
@@ -74,7 +88,7 @@ struct Bill {
   bool is_answered = false;
   bool is_closed = false;
   int status = 200;
-  std::string cause, more;  ///< As in EndCause.
+  std::string cause, more;              ///< As in EndCause.
   std::chrono::milliseconds talked{0};  ///< Once closed.
 };
 
@@ -105,8 +119,9 @@ struct Leg {
   Orders orders;
   Bill bill;
   std::unique_ptr<Attempt> attempt;  ///< While it is being set up.
-  io::Timer limit;                   ///< Ring timeout, then time limit.
-  io::Timer grace;                   ///< A lone caller waits for its router.
+  std::unique_ptr<Reanchoring> reanchoring;
+  io::Timer limit;  ///< Ring timeout, then time limit.
+  io::Timer grace;  ///< A lone caller waits for its router.
 
   bool is_child_of(const Leg& other) const { return !parent.empty() && parent == other.id; }
 };

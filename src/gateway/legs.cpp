@@ -35,11 +35,15 @@ void Legs::bind_anchor(Leg& leg) {
   anchors_[leg.media.anchor()] = &leg;
 }
 
+void Legs::unbind_anchor(Leg& leg) {
+  anchors_.erase(leg.media.anchor());
+}
+
 void Legs::retire(Leg& leg) {
   leg.is_over = true;
   bind_outer(leg, sip::DialogId::none);
   bind_link(leg, sip::DialogId::none);
-  anchors_.erase(leg.media.anchor());
+  unbind_anchor(leg);
   if (auto call = calls_.find(leg.call); call != calls_.end()) {
     std::erase(call->second.legs, &leg);
     if (call->second.legs.empty()) calls_.erase(call);

@@ -22,6 +22,7 @@ class Legs {
   void bind_outer(Leg& leg, sip::DialogId dialog);
   void bind_link(Leg& leg, sip::DialogId dialog);
   void bind_anchor(Leg& leg);
+  void unbind_anchor(Leg& leg);
   /// Takes the leg out of every index; it is destroyed at the next turn of the loop.
   void retire(Leg& leg);
 

@@ -161,17 +161,16 @@ void LinkEnd::end(Leg& leg, const EndCause& cause) {
   parts_.legs.bind_link(leg, sip::DialogId::none);
 }
 
-void LinkEnd::notify(const std::string& uri, const Leg& about, link::Item action) {
-  auto headers = dress(about, {std::move(action)}, sip::Method::notify, {});
+void LinkEnd::notify(const std::string& uri, const Leg& about, link::Item action, std::string sdp) {
+  auto headers = dress(about, {std::move(action)}, sip::Method::notify, sdp);
   headers.push_back({"Event", "nearend-leg"});
   headers.push_back({"Subscription-State", "active"});
   const std::string from = fmt::format("<{}>", parts_.link_uri);
-  const auto sent = parts_.link->send_request(sip::Method::notify, uri, from, link_targets(uri), {}, std::move(headers),
-                                              [leg = about.id](int status, const sip::Message&) {
-                                                if (status >= 300)
-                                                  telemetry::warn("gateway did not take a notice",
-                                                                  {{"leg", leg}, {"status", status}});
-                                              });
+  const auto sent = parts_.link->send_request(
+      sip::Method::notify, uri, from, link_targets(uri), sdp_body(std::move(sdp)), std::move(headers),
+      [leg = about.id](int status, const sip::Message&) {
+        if (status >= 300) telemetry::warn("gateway did not take a notice", {{"leg", leg}, {"status", status}});
+      });
   if (!sent) telemetry::warn("notice not sent", {{"leg", about.id}, {"error", sent.error().text}});
 }
 

@@ -42,7 +42,7 @@ class LinkEnd {
   /// BYE, CANCEL or a refusal, with the cause.
   void end(Leg& leg, const EndCause& cause);
   /// NOTIFY to the gateway at `uri`, about a leg of `about`'s call.
-  void notify(const std::string& uri, const Leg& about, link::Item action);
+  void notify(const std::string& uri, const Leg& about, link::Item action, std::string sdp = {});
 
  private:
   link::Headers headers(const Leg& leg, Items actions) const;

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "gateway/endings.hpp"
 #include "gateway/link_end.hpp"
+#include "gateway/node_loss.hpp"
 #include "gateway/outbound.hpp"
 #include "gateway/pairing.hpp"
 #include "link/outcome.hpp"
@@ -91,15 +92,17 @@ void LocalVerbs::on_job(Leg& leg, const link::Item& item, const sip::event::Requ
 
 Task<void> LocalVerbs::start_play(Leg& leg, uint32_t number, sip::event::Requested event, media::PlayRequest request) {
   stop_ring(leg);
+  Orders::Job kept{.number = number, .kind = Orders::Job::Kind::play, .play = request};
   auto job = co_await parts_.media.play(leg.media.anchor(), std::move(request));
-  started(leg, number, Orders::Job::Kind::play, event, job);
+  started(leg, std::move(kept), event, job);
 }
 
 Task<void> LocalVerbs::start_gather(Leg& leg, uint32_t number, sip::event::Requested event,
                                     media::CollectRequest request) {
   stop_ring(leg);
+  Orders::Job kept{.number = number, .kind = Orders::Job::Kind::gather, .collect = request};
   auto job = co_await parts_.media.collect(leg.media.anchor(), std::move(request));
-  started(leg, number, Orders::Job::Kind::gather, event, job);
+  started(leg, std::move(kept), event, job);
 }
 
 Task<void> LocalVerbs::start_record(Leg& leg, uint32_t number, sip::event::Requested event,
@@ -109,15 +112,56 @@ Task<void> LocalVerbs::start_record(Leg& leg, uint32_t number, sip::event::Reque
   const std::string sid = request.path_hint;
   auto job = co_await parts_.media.record(leg.media.anchor(), std::move(request));
   if (!job && parts_.on_recording) parts_.on_recording({.sid = sid, .events_url = {}, .is_ended = true});
-  started(leg, number, Orders::Job::Kind::record, event, job);
+  Orders::Job kept{.number = number, .kind = Orders::Job::Kind::record, .recording = sid};
+  started(leg, std::move(kept), event, job);
 }
 
-void LocalVerbs::started(Leg& leg, uint32_t number, Orders::Job::Kind kind, const sip::event::Requested& event,
-                         const Result<media::JobId>& job) {
+void LocalVerbs::started(Leg& leg, Orders::Job job, const sip::event::Requested& event,
+                         const Result<media::JobId>& id) {
   if (leg.is_over) return;
-  if (!job) return parts_.link_end->respond(leg, event, status_of(job.error()), {}, job.error().text);
-  leg.orders.jobs.push_back({.number = number, .id = *job, .kind = kind});
+  if (!id) return parts_.link_end->respond(leg, event, status_of(id.error()), {}, id.error().text);
+  job.id = *id;
+  leg.orders.jobs.push_back(std::move(job));
   parts_.link_end->respond(leg, event, 200);
+}
+
+Orders::Job* LocalVerbs::find(Leg& leg, uint32_t number) {
+  const auto found = std::ranges::find(leg.orders.jobs, number, &Orders::Job::number);
+  return found == leg.orders.jobs.end() ? nullptr : &*found;
+}
+
+void LocalVerbs::begin_again(Leg& leg) {
+  std::vector<uint32_t> numbers;
+  for (const Orders::Job& job : leg.orders.jobs) numbers.push_back(job.number);
+  for (const uint32_t number : numbers) leg.scope.spawn(restart(leg, number));
+  leg.orders.ring = media::JobId::none;
+  if (!leg.orders.ring_tone.empty()) leg.scope.spawn(play_ring(leg, leg.orders.ring_tone));
+  if (leg.orders.continuation && leg.orders.continuation->is_running) leg.scope.spawn(play_next(leg));
+}
+
+Task<void> LocalVerbs::restart(Leg& leg, uint32_t number) {
+  const Orders::Job job = *find(leg, number);
+  if (job.kind == Orders::Job::Kind::record) {
+    const media::event::RecordEnded ended{.job = job.id, .reason = "error", .is_partial = true};
+    if (parts_.on_recording) parts_.on_recording({.sid = job.recording, .events_url = {}, .is_ended = true});
+    co_return done(leg, job.id, "record", to_json(link::to_json(ended)));
+  }
+  Result<media::JobId> again = fail(Error::Kind::internal, "no such kind of job");
+  if (job.kind == Orders::Job::Kind::play)
+    again = co_await parts_.media.play(leg.media.anchor(), job.play);
+  else
+    again = co_await parts_.media.collect(leg.media.anchor(), job.collect);
+  Orders::Job* held = find(leg, number);
+  if (leg.is_over || held == nullptr) co_return;
+  if (again) {
+    held->id = *again;
+  } else if (job.kind == Orders::Job::Kind::play) {
+    const media::event::PlayEnded ended{.job = job.id, .error = again.error()};
+    done(leg, job.id, "play", to_json(link::to_json(ended)));
+  } else {
+    const media::event::CollectEnded ended{.job = job.id, .digits = {}, .finished_on = {}, .is_timeout = true};
+    done(leg, job.id, "gather", to_json(link::to_json(ended)));
+  }
 }
 
 void LocalVerbs::on_ring(Leg& leg, const link::Item& item, const sip::event::Requested& event) {
@@ -130,6 +174,7 @@ void LocalVerbs::on_ring(Leg& leg, const link::Item& item, const sip::event::Req
 }
 
 Task<void> LocalVerbs::play_ring(Leg& leg, std::string tone) {
+  leg.orders.ring_tone = tone;
   // Where the armed way is open already, the callee's first words end it, not the news of the answer.
   media::PlayRequest request{.is_yielding = leg.joint.is_listening};
   request.sources.push_back({.kind = media::Source::Kind::tone, .value = std::move(tone), .loop = 0});
@@ -146,6 +191,7 @@ Task<void> LocalVerbs::play_ring(Leg& leg, std::string tone) {
 }
 
 void LocalVerbs::stop_ring(Leg& leg) {
+  leg.orders.ring_tone.clear();
   leg.media.stop(std::exchange(leg.orders.ring, media::JobId::none));
 }
 
@@ -230,15 +276,16 @@ void LocalVerbs::on_media_event(Leg& leg, const media::Event& event) {
     return done(leg, ended->job, "record", to_json(link::to_json(*ended)));
   if (const auto* moved = std::get_if<Moved>(&event)) return parts_.ledger.move(leg, *moved);
   if (const auto* silent = std::get_if<Silent>(&event)) return on_silent(leg, silent->since);
-  if (const auto* first = std::get_if<FirstPacket>(&event); first != nullptr && first->side == media::Side::outer)
+  if (const auto* first = std::get_if<FirstPacket>(&event); first != nullptr && first->side == media::Side::outer) {
+    parts_.node_loss->on_heard(leg);
     return parts_.outbound->on_first_audio(leg);
+  }
   if (const auto* digit = std::get_if<Digit>(&event)) {
     const bool is_caller = leg.is_inbound || leg.parent.empty();
     if (digit->digit == '*' && is_caller && leg.orders.is_star_watched) parts_.pairing->on_star(leg);
     return;
   }
-  if (std::get_if<Lost>(&event) != nullptr)
-    return parts_.endings->end(leg, {.status = 503, .text = "media node lost", .by = "gateway"});
+  if (const auto* lost = std::get_if<Lost>(&event)) return parts_.node_loss->on_lost(leg, *lost);
 }
 
 /// The file's name is the recording's SID.
@@ -253,6 +300,7 @@ void LocalVerbs::tell_recorded(const media::event::RecordEnded& ended) {
 void LocalVerbs::on_play_ended(Leg& leg, const media::event::PlayEnded& ended) {
   if (ended.job == leg.orders.ring) {
     leg.orders.ring = media::JobId::none;
+    leg.orders.ring_tone.clear();
     return;
   }
   auto& continuation = leg.orders.continuation;

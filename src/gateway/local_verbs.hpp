@@ -21,6 +21,9 @@ class LocalVerbs {
 
   /// What the media node says about the leg's anchor.
   void on_media_event(Leg& leg, const media::Event& event);
+  /// The leg has another anchor in place of one that was lost: what was running on that begins again; a recording,
+  /// whose first part is elsewhere, ends.
+  void begin_again(Leg& leg);
   /// A recording's file is whole; its leg may be gone by then.
   void tell_recorded(const media::event::RecordEnded& ended);
   /// The router did not answer something that we told it.
@@ -32,8 +35,9 @@ class LocalVerbs {
   Task<void> start_record(Leg& leg, uint32_t number, sip::event::Requested event, media::RecordRequest request);
   Task<void> play_ring(Leg& leg, std::string tone);
   Task<void> play_next(Leg& leg);
-  void started(Leg& leg, uint32_t number, Orders::Job::Kind kind, const sip::event::Requested& event,
-               const Result<media::JobId>& job);
+  void started(Leg& leg, Orders::Job job, const sip::event::Requested& event, const Result<media::JobId>& id);
+  Task<void> restart(Leg& leg, uint32_t number);
+  Orders::Job* find(Leg& leg, uint32_t number);
   void on_play_ended(Leg& leg, const media::event::PlayEnded& ended);
   void done(Leg& leg, media::JobId job, std::string_view kind, std::string json);
   void on_silent(Leg& leg, std::chrono::milliseconds since);

@@ -216,6 +216,48 @@ Result<void> Negotiation::secure(SrtpPolicy policy, std::string fingerprint) {
   return {};
 }
 
+Result<void> Negotiation::readdress(const std::vector<StreamAddress>& streams, const std::string& fingerprint) {
+  for (size_t i = 0; i < streams_.size() && i < streams.size(); ++i) streams_[i].address = streams[i].address;
+  if (!fingerprint_.empty()) fingerprint_ = fingerprint;
+  // A key is for one stream of one node: another stream under it could repeat what protects the first.
+  for (auto& keys : crypto_) {
+    for (sdp::Crypto& crypto : keys) {
+      const auto suite = srtp::parse_suite(crypto.suite);
+      if (!suite) continue;
+      auto key = srtp::MasterKey::random(*suite);
+      if (!key) return pass(key);
+      const auto bytes = key->bytes();
+      crypto.key.assign(bytes.begin(), bytes.end());
+    }
+  }
+  return {};
+}
+
+std::string Negotiation::restate() {
+  const auto lines = lines_;
+  auto offer_out = std::move(offer_);
+  const auto model = sdp::parse_sdp(theirs_);
+  std::string text = offer(model ? &*model : nullptr);
+  lines_ = lines;
+  offer_ = std::move(offer_out);
+  return text;
+}
+
+Result<void> Negotiation::follow(std::string_view description) {
+  auto parsed = sdp::parse_sdp(description);
+  if (!parsed) return pass(parsed);
+  for (size_t i = 0; i < lines_.size() && i < parsed->media.size(); ++i) {
+    Line& line = lines_[i];
+    const sdp::Media& section = parsed->media[i];
+    const auto rtp = parsed->rtp_endpoint(section);
+    if (!line.is_used || section.is_rejected() || !rtp) continue;
+    line.rtp = *rtp;
+    line.rtcp = parsed->rtcp_endpoint(section).value_or(Endpoint{});
+  }
+  theirs_ = description;
+  return {};
+}
+
 /// What is preferred, under our own payload types, as far as it is allowed.
 std::vector<sdp::Codec> Negotiation::liked() const {
   std::vector<sdp::Codec> liked;

@@ -51,6 +51,13 @@ class Negotiation {
   void begin(uint64_t session, std::vector<StreamAddress> streams,
              std::vector<sdp::Codec> allowed = {sdp::pcmu(), sdp::pcma()});
   bool has_begun() const { return speaker_ != nullptr; }
+  /// Another media node is behind it: what is offered and answered from now on says its addresses (of the same streams)
+  /// and its fingerprint, and new keys. Errors: internal (no random bytes).
+  Result<void> readdress(const std::vector<StreamAddress>& streams, const std::string& fingerprint);
+  /// Our side as it is now, as an offer whose answer is of no interest: what was agreed stays.
+  std::string restate();
+  /// The far end has moved as its restate() says. Errors: malformed.
+  Result<void> follow(std::string_view description);
 
   /// New keys for what is offered and answered from now on, and forgets those that were agreed: once with each endpoint
   /// that is tried. Errors: internal (no random bytes).

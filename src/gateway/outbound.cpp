@@ -129,6 +129,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
 Task<void> Outbound::dial(Leg& leg, Dial dial) {
   media::AllocateRequest wanted{.call = leg.call, .leg = leg.id, .streams = dial.streams};
   wanted.lease = {};
+  wanted.wants = media_wants(parts_.settings, false);
   const auto allocated = co_await leg.media.allocate(std::move(wanted));
   if (leg.is_over) co_return;
   if (!allocated) co_return parts_.endings->end(leg, {.status = 503, .text = "no media", .by = "gateway"});
@@ -277,6 +278,7 @@ void Outbound::on_accepted(Leg& leg, const sip::event::Accepted& event) {
   parts_.endpoints->apply(leg);
   const std::chrono::seconds time_limit = leg.attempt ? leg.attempt->time_limit : std::chrono::seconds{};
   leg.attempt.reset();
+  parts_.endpoints->settle_address(leg);
   start_time_limit(leg, time_limit);
   if (leg.is_forwarded) return parts_.forwarding->on_answered(leg);
   answered(leg, headers_to_pass_on(event.response));

@@ -201,6 +201,69 @@ void Pairing::part(Leg& leg) {
   peer->media.connect({.kind = media::Path::Kind::idle});
 }
 
+void Pairing::rejoin(Leg& leg) {
+  const Joint& joint = leg.joint;
+  const bool is_open = joint.state == Joint::State::open;
+  if (joint.peer_gateway.empty() && (joint.state != Joint::State::none || joint.is_early)) {
+    Leg* peer = parts_.legs.by_id(joint.peer);
+    if (peer != nullptr && !peer->is_over && peer->media.is_allocated()) rejoin_here(leg, *peer);
+    return;  // else the peer's own return does it
+  }
+  if (joint.state == Joint::State::armed && joint.opens_on_answer && !joint.is_early)
+    return leg.media.arm(inner_path());
+  const bool is_inner = is_open || joint.is_early || leg.media.path() == media::Path::Kind::inner;
+  if (is_inner)
+    leg.media.connect(inner_path());
+  else if (leg.dialogs.is_outer_answered)
+    leg.media.connect({.kind = media::Path::Kind::idle, .has_comfort_noise = !leg.dialogs.is_direct});
+}
+
+void Pairing::rejoin_here(Leg& leg, Leg& peer) {
+  const bool is_joined = leg.joint.state == Joint::State::open || leg.joint.is_early || peer.joint.is_early;
+  Leg& callee = peer.joint.opens_on_answer ? peer : leg;
+  Leg& caller = &callee == &leg ? peer : leg;
+  if (is_joined)
+    callee.media.connect(bridge_to(caller));
+  else if (callee.joint.opens_on_answer)
+    callee.media.arm(bridge_to(caller));
+}
+
+void Pairing::readdress(Leg& leg) {
+  Negotiation& inner = leg.media.inner;
+  if (!inner.has_begun()) return;
+  (void)inner.readdress(leg.media.addresses(media::Side::inner), {});  // there are no keys on this side
+  const bool is_to_be_answered = !leg.is_inbound && !leg.dialogs.is_link_answered;
+  std::string sdp;
+  if (is_to_be_answered) {
+    const std::string offer = inner.theirs();
+    sdp = inner.answer(offer).value_or("");
+  }
+  if (!leg.joint.peer_gateway.empty()) {
+    if (sdp.empty()) sdp = inner.restate();
+    parts_.link_end->notify(leg.joint.peer_gateway, leg, about("moved", leg.joint.peer, leg.id), std::move(sdp));
+  }
+  leg.dialogs.is_link_address_owed = !is_to_be_answered;
+  settle_address(leg);
+}
+
+void Pairing::settle_address(Leg& leg) {
+  if (!leg.dialogs.is_link_address_owed || !leg.dialogs.is_link_answered || leg.is_over) return;
+  if (leg.orders.is_reanchor_out || leg.orders.is_star_out || leg.dialogs.is_link_address_out) return;
+  leg.dialogs.is_link_address_out = parts_.link_end->reinvite(leg, {.name = "moved"}, leg.media.inner.restate());
+  leg.dialogs.is_link_address_owed = !leg.dialogs.is_link_address_out;
+}
+
+bool Pairing::on_peer_moved(Leg& leg, std::string_view peer, std::string_view sdp) {
+  if (leg.joint.peer != peer || !leg.media.inner.has_begun()) return false;
+  const auto followed = leg.media.inner.follow(sdp);
+  if (!followed) {
+    telemetry::warn("the peer's new address not understood", {{"leg", leg.id}, {"error", followed.error().text}});
+    return false;
+  }
+  leg.media.set_remotes(media::Side::inner, leg.media.inner.remotes({.is_loopback_allowed = true}));
+  return true;
+}
+
 void Pairing::on_leg_over(Leg& leg, const EndCause& cause) {
   const Joint joint = std::exchange(leg.joint, {});
   if (leg.is_forwarded) return forwarded_leg_over(leg, cause);

@@ -37,6 +37,14 @@ class Pairing {
   bool on_peer_early(Leg& caller, std::string_view peer);
   /// Joins now. Inner remotes of a peer elsewhere have been set by who calls this.
   void join(Leg& leg, PeerPlace peer);
+  /// The leg, whose media node was lost, has another anchor: joined as it was before, when its peer here has one too.
+  void rejoin(Leg& leg);
+  /// Its inner side is elsewhere: the peer's gateway and the router are told.
+  void readdress(Leg& leg);
+  /// Tells the router, as soon as nothing else is under way with it.
+  void settle_address(Leg& leg);
+  /// Another gateway says that `peer` is reached elsewhere. False when it means nothing to us.
+  bool on_peer_moved(Leg& leg, std::string_view peer, std::string_view sdp);
   /// The leg goes elsewhere by command: its joint is forgotten, a peer here falls silent until it is told what next.
   void part(Leg& leg);
 
@@ -52,6 +60,7 @@ class Pairing {
 
  private:
   void listen(Leg& caller);
+  void rejoin_here(Leg& leg, Leg& peer);
   void disarm(Leg& leg);
   void connect_here(Leg& leg, Leg& peer);
   void opened(Leg& leg);

@@ -23,6 +23,7 @@ class Inbound;
 class LinkEnd;
 class LocalVerbs;
 class Outbound;
+class NodeLoss;
 class Pairing;
 
 /// How the parts of one gateway reach one another; set once by the gateway before anything runs, all of them its
@@ -52,6 +53,7 @@ struct Parts {
   Forwarding* forwarding = nullptr;  ///< Calls without a router.
   Pairing* pairing = nullptr;        ///< Which leg hears which.
   Commands* commands = nullptr;      ///< What routers and gateways ask of us.
+  NodeLoss* node_loss = nullptr;     ///< Legs whose media node is gone.
   LocalVerbs* verbs = nullptr;       ///< Jobs on the media node for a router.
   Endings* endings = nullptr;        ///< How legs end.
 

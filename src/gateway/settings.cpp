@@ -57,6 +57,15 @@ Result<void> check_number(const NumberEntry& entry, size_t index) {
 
 }  // namespace
 
+std::vector<std::string> media_wants(const Settings& settings, bool is_forwarded) {
+  std::vector<std::string> wants{"bridge"};
+  if (is_forwarded) return wants;
+  for (const char* name : {"play", "record", "collect"})
+    if (settings.has_feature(name)) wants.emplace_back(name);
+  if (settings.has_feature("local-tts")) wants.emplace_back("tts");
+  return wants;
+}
+
 Result<void> checked(const Settings& settings) {
   if (settings.name.empty()) return fail(Error::Kind::invalid, "name: missing");
   if (auto region = link::parse_region(settings.region); !region)

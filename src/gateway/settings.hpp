@@ -118,6 +118,9 @@ struct Settings {
   StarPath star = StarPath::router;              ///< The way of the caller's `*`.
 };
 
+/// What a media node should be able to do for the region's features; of a call that is only forwarded, to bridge.
+std::vector<std::string> media_wants(const Settings& settings, bool is_forwarded);
+
 /// The first setting that cannot work: its key as in the file, a colon, and what would be right.
 Result<void> checked(const Settings& settings);
 

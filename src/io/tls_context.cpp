@@ -88,6 +88,16 @@ Result<std::shared_ptr<ssl_ctx_st>> TlsContexts::get(TlsRole role, const TlsSett
   return *made;
 }
 
+Result<void> check_tls(TlsRole role, const TlsSettings& settings) {
+  auto made = make_context(role, settings);
+  if (made) return {};
+  const std::string& text = made.error().text;
+  const std::string_view key = text.starts_with("certificate") ? "certificate_file"
+                               : text.starts_with("key")       ? "key_file"
+                                                               : "trust_file";
+  return fail(made.error().kind, "{}: {}", key, text);
+}
+
 Result<ssl_st*> make_ssl(ssl_ctx_st& context, TlsRole role, const std::string& server_name) {
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(&context), SSL_free);
   if (!ssl) return fail(Error::Kind::internal, "TLS: {}", last_ssl_error());

@@ -26,6 +26,10 @@ class TlsContexts {
   std::unordered_map<std::string, std::shared_ptr<ssl_ctx_st>> contexts_;
 };
 
+/// Whether a context could be made of the settings. Errors begin with the key whose file is at fault
+/// (`certificate_file: …`) and say what is wrong with it.
+Result<void> check_tls(TlsRole role, const TlsSettings& settings);
+
 /// A new SSL object of the context (the caller frees it, or gives it to a stream that does); for a client the name to
 /// send and to check is set.
 Result<ssl_st*> make_ssl(ssl_ctx_st& context, TlsRole role, const std::string& server_name);

@@ -30,6 +30,7 @@ class FlowRun {
   Metrics metrics;
   std::vector<std::string> failures;
   double margin_ms = 0;  ///< Added to the bound of every metric in ms.
+  uint16_t caller_port = PhoneSettings().rtp_port, callee_port = PhoneSettings().rtp_port;
 
   /// Notes a failure in words when `is_so` is false; gives `is_so` back, for leaving early.
   bool expect(bool is_so, std::string failure);
@@ -82,6 +83,7 @@ std::vector<Flow> verb_flows();
 std::vector<Flow> control_flows();
 std::vector<Flow> quiet_flows();
 std::vector<Flow> srtp_flows();
+std::vector<Flow> node_flows();
 std::vector<Flow> all_flows();
 
 }  // namespace nearend::lab

@@ -35,6 +35,7 @@ Result<std::unique_ptr<Platform>> Platform::start(PlatformPlan plan, const std::
     if (wanted.routers && region.has_router) {
       if (auto done = made->start_role(program, region, "router", link_port + 1, false); !done) return pass(done);
     }
+    if (auto done = made->start_media_nodes(program, region); !done) return pass(done);
     if (auto done = made->start_role(program, region, "gateway", sip_port, true); !done) return pass(done);
   }
   if (wanted.routers) {
@@ -56,7 +57,12 @@ Result<void> Platform::wait_for_links() {
 
 Result<void> Platform::make_sites() {
   std::vector<std::pair<std::string, IpAddress*>> wanted;
-  for (auto& region : plan_.regions) wanted.emplace_back(region.name, &region.address);
+  for (auto& region : plan_.regions) {
+    wanted.emplace_back(region.name, &region.address);
+    region.node_addresses.resize(region.media_nodes);
+    for (size_t i = 0; i < region.media_nodes; ++i)
+      wanted.emplace_back(media_node_name(region, i + 1), &region.node_addresses[i]);
+  }
   for (auto& access : plan_.accesses) wanted.emplace_back(access.name, &access.address);
   wanted.emplace_back("app", &plan_.app);
   for (const auto& [name, address] : wanted) {
@@ -67,6 +73,16 @@ Result<void> Platform::make_sites() {
   }
   for (const AccessPlan& access : plan_.accesses) {
     wan_.set_paths(site(access.name), site(access.region), one_way(access_ms));
+  }
+  for (const RegionPlan& region : plan_.regions) {
+    for (size_t number = 1; number <= region.media_nodes; ++number) {
+      const SiteId node = site(media_node_name(region, number));
+      for (const RegionPlan& other : plan_.regions)
+        wan_.set_paths(node, site(other.name), one_way(other.name == region.name ? node_ms : edge_to_edge_ms));
+      for (const AccessPlan& access : plan_.accesses)
+        if (access.region == region.name) wan_.set_paths(node, site(access.name), one_way(access_ms));
+      wan_.set_paths(node, site("app"), one_way(app_ms));
+    }
   }
   for (const RegionPlan& a : plan_.regions) {
     wan_.set_paths(site(a.name), site("app"), one_way(app_ms));
@@ -91,6 +107,21 @@ Result<void> Platform::start_app(const std::string& program) {
   return kept.wait_for_tcp(app_port, start_limit);
 }
 
+Result<void> Platform::start_media_nodes(const std::string& program, const RegionPlan& region) {
+  for (size_t number = 1; number <= region.media_nodes; ++number) {
+    const std::string name = media_node_name(region, number);
+    auto process = Process::start(
+        wan_.net(site(name)), {.name = name,
+                               .arguments = {program, "media", "--config", (directory_ / (name + ".toml")).string()},
+                               .directory = directory_,
+                               .environment = {}});
+    if (!process) return pass(process);
+    auto& kept = processes_[name] = std::move(*process);
+    if (auto ready = kept.wait_for_tcp(media_port, start_limit); !ready) return ready;
+  }
+  return {};
+}
+
 Result<void> Platform::start_role(const std::string& program, const RegionPlan& region, const std::string& role,
                                   uint16_t port, bool is_udp) {
   const std::string name = fmt::format("{}-{}", region.name, role);
@@ -102,6 +133,11 @@ Result<void> Platform::start_role(const std::string& program, const RegionPlan& 
   if (!process) return pass(process);
   auto& kept = processes_[name] = std::move(*process);
   return is_udp ? kept.wait_for_udp(port, start_limit) : kept.wait_for_tcp(port, start_limit);
+}
+
+void Platform::cut_off(const std::string& name) {
+  for (const auto& [other, id] : sites_)
+    if (other != name) wan_.set_paths(site(name), id, {.is_cut = true});
 }
 
 void Platform::set_rtt(const std::string& a, const std::string& b, double rtt_ms) {

@@ -27,6 +27,7 @@ class Platform {
   static constexpr double access_ms = 5;
   static constexpr double app_ms = 0.5;
   static constexpr double edge_to_edge_ms = 20;
+  static constexpr double node_ms = 0.1;  ///< A media node apart, from its gateway.
 
   static Result<std::unique_ptr<Platform>> start(PlatformPlan plan, const std::string& program,
                                                  const std::filesystem::path& directory, RolesWanted wanted = {});
@@ -44,6 +45,8 @@ class Platform {
 
   /// The round-trip time between every edge region and every router's region, from now on.
   void set_core_rtt(double rtt_ms);
+  /// Nothing gets to the site nor out of it any more.
+  void cut_off(const std::string& site);
   void set_rtt(const std::string& a, const std::string& b, double rtt_ms);
   /// The first program that has ended though it should run, with its last words; empty when all are well.
   std::string casualties();
@@ -55,6 +58,7 @@ class Platform {
   Result<void> wait_for_links();
   Result<void> make_sites();
   Result<void> start_app(const std::string& program);
+  Result<void> start_media_nodes(const std::string& program, const RegionPlan& region);
   Result<void> start_role(const std::string& program, const RegionPlan& region, const std::string& role, uint16_t port,
                           bool is_udp);
   const RegionPlan& region_of(const std::string& access) const;

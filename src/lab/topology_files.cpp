@@ -70,6 +70,22 @@ std::string media(const RegionPlan& region, const std::filesystem::path& directo
       (directory / fmt::format("{}-{}-recordings", region.name, role)).string());
 }
 
+/// How a gateway reaches the media nodes of its region.
+std::string media_nodes(const RegionPlan& region) {
+  std::vector<std::string> urls;
+  for (const IpAddress& address : region.node_addresses)
+    urls.push_back(fmt::format("http://{}:{}", address.to_string(), media_port));
+  return urls.empty() ? "" : fmt::format("[media_nodes]\nurls = {}\n\n", quoted(urls));
+}
+
+std::string media_file(const RegionPlan& region, size_t number, const std::filesystem::path& directory) {
+  RegionPlan node = region;
+  node.address = region.node_addresses[number - 1];
+  return media(node, directory, fmt::format("media{}", number), 20000) +
+         fmt::format("[media_server]\nlisten = \"{}:{}\"\npeer_key = \"{}\"\n\n[log]\nlevel = \"debug\"\n",
+                     node.address.to_string(), media_port, shared_link_key);
+}
+
 std::string link_peers(const PlatformPlan& plan) {
   std::vector<std::string> out;
   for (const RegionPlan& region : plan.regions) out.push_back(region.address.to_string() + "/32");
@@ -103,7 +119,7 @@ std::string gateway_file(const PlatformPlan& plan, const RegionPlan& region, con
   const std::string address = region.address.to_string();
   std::string out =
       with_listen(common(plan, region), fmt::format("http_listen = \"{}:{}\"\n\n", address, http_port - 1));
-  out += media(region, directory, "gateway", 20000);
+  out += media(region, directory, "gateway", 20000) + media_nodes(region);
   out += fmt::format(
       "[gateway]\nname = \"{0}-gw\"\nregion = \"{1}\"\nlink_peers = {2}\nlink_key = \"{3}\"\nfeatures = {4}\n"
       "journal_path = \"{5}\"\nrtp_timeout = \"{6}\"\nreanchor = \"{7}\"\nstar = \"{8}\"\n\n",
@@ -156,12 +172,20 @@ Result<void> write_text(const std::filesystem::path& file, const std::string& te
 
 }  // namespace
 
+std::string media_node_name(const RegionPlan& region, size_t number) {
+  return fmt::format("{}-media{}", region.name, number);
+}
+
 Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::path& directory) {
   if (auto done = write_text(directory / "topology.toml", topology_file(plan)); !done) return done;
   for (const RegionPlan& region : plan.regions) {
     const auto file = [&](std::string_view role) { return directory / fmt::format("{}-{}.toml", region.name, role); };
     if (auto done = write_text(file("gateway"), gateway_file(plan, region, directory)); !done) return done;
     if (auto done = write_text(file("policy"), policy_file(region)); !done) return done;
+    for (size_t number = 1; number <= region.node_addresses.size(); ++number) {
+      const auto node = directory / (media_node_name(region, number) + ".toml");
+      if (auto done = write_text(node, media_file(region, number, directory)); !done) return done;
+    }
     if (!region.has_router) continue;
     if (auto done = write_text(file("router"), router_file(plan, region, directory)); !done) return done;
   }

@@ -18,7 +18,12 @@ struct RegionPlan {
   std::vector<std::string> capabilities{"bridge", "play", "tts", "record",
                                         "collect"};  ///< Of its gateway's media node.
   IpAddress address;                                 ///< Filled in by Platform.
+  size_t media_nodes = 0;                 ///< Apart, each a site of its own ("eu-media1" …); 0: in the gateway.
+  std::vector<IpAddress> node_addresses;  ///< Filled in by Platform.
 };
+
+/// The site of one of a region's media nodes, and its program's name; they count from 1.
+std::string media_node_name(const RegionPlan& region, size_t number);
 
 /// One access network: a provider of a region's gateway, and where phones live.
 struct AccessPlan {
@@ -65,6 +70,7 @@ constexpr uint16_t link_port = 5070;
 constexpr uint16_t http_port = 8080;
 constexpr uint16_t policy_port = 8090;
 constexpr uint16_t app_port = 80;
+constexpr uint16_t media_port = 7400;
 
 /// The files that `nearend gateway|router|policy --config` of each region read, under `directory`: topology.toml and
 /// `<region>-<role>.toml`. The one place in the lab that knows their keys.

@@ -49,6 +49,7 @@ struct AnchorInfo {
   };
   std::vector<StreamPorts> streams;
   std::string fingerprint;                 ///< Of the node's certificate, for a=fingerprint; empty: the node does no DTLS.
+  std::string node;                        ///< Which node it is on: its URL; empty: the one in this process.
 };
 
 /// Which packets a side accepts (reliability.md, decision 4). Anything else is dropped and counted.
@@ -129,6 +130,7 @@ struct AllocateRequest {
   /// What is known already, as set_remote() and connect() would tell it afterwards: a round trip each is saved. Refused as a whole.
   std::vector<Remote> outer_remotes;
   std::optional<Path> path;
+  std::vector<std::string> wants;          ///< As needs, but only preferred where there are several nodes to choose from.
 };
 
 /// What happened on a move; kept in the call's record.
@@ -251,7 +253,8 @@ struct Silent { milliseconds since{0}; };
 struct Resumed {};
 /// The leg is the one that its room hears now, the loudest that speaks; or is so no more.
 struct Speaker { std::string room; bool is_speaking = false; };
-struct Lost { std::string reason; };       ///< The anchor is gone: lease over, node lost.
+/// The anchor is gone: lease over, node lost; and how long ago its node was last heard of.
+struct Lost { std::string reason; milliseconds since{0}; };
 /// Of no anchor: a recording that an earlier life of the node did not end is whole now, and can be read.
 struct RecordingRecovered { std::string name; std::string file; milliseconds length{0}; };
 }  // namespace event

@@ -7,12 +7,18 @@
 #include "telemetry/log.hpp"
 
 namespace nearend::media {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 constexpr milliseconds command_timeout{5000};
 constexpr milliseconds poll_wait{20'000};
 constexpr size_t capture_limit = 2 * capture_bytes_max;  // in Base64, with what is around it
 constexpr milliseconds poll_rest{500};
+constexpr int pulses_missed_max = 3;
+constexpr int tries_max = 4;
+constexpr milliseconds try_timeout{2000}, retry_rest{50};
 
 std::string anchor_target(AnchorId anchor, std::string_view rest) {
   const std::string id = id_text(static_cast<uint64_t>(anchor));
@@ -22,8 +28,16 @@ std::string anchor_target(AnchorId anchor, std::string_view rest) {
 }  // namespace
 
 HttpControl::HttpControl(io::Loop& loop, http::Client& client, Settings settings)
-    : loop_(loop), client_(client), settings_(std::move(settings)), name_(id_text(loop.random())), tasks_(loop) {
+    : loop_(loop),
+      client_(client),
+      settings_(std::move(settings)),
+      name_(settings_.client.empty() ? id_text(loop.random()) : settings_.client),
+      run_(id_text(loop.random())),
+      heard_(loop.now()),
+      doubts_(loop, 1),
+      tasks_(loop) {
   while (settings_.url.ends_with('/')) settings_.url.pop_back();
+  tasks_.spawn(feel_pulse());
   tasks_.spawn(poll());
   tasks_.spawn(keep_leases());
 }
@@ -37,11 +51,19 @@ Task<HttpControl::Answer> HttpControl::send(std::string method, std::string targ
   request.total_timeout = timeout;
   request.body_limit = body_limit;
   if (!request.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  if (!settings_.peer_key.empty())
-    request.headers.emplace_back(
-        http::peer_signature_header,
-        http::sign_for_peer(settings_.peer_key, request.method, target, request.body, loop_.wall_ms() / 1000));
-  auto response = co_await client_.send(std::move(request));
+  const bool is_command = request.method != "GET";
+  if (is_command) request.headers.emplace_back("Idempotency-Key", fmt::format("{}-{:x}", run_, ++last_key_));
+  const io::Instant deadline = loop_.now() + timeout;
+  auto response = co_await send_once(request, target);
+  for (int tries = 1; is_command && tries < tries_max && !response && is_reachable_; ++tries) {
+    const auto kind = response.error().kind;
+    if (kind != Error::Kind::unavailable && kind != Error::Kind::timeout && kind != Error::Kind::malformed) break;
+    doubts_.push(true);
+    co_await io::sleep_for(loop_, retry_rest);
+    request.total_timeout = std::chrono::duration_cast<milliseconds>(deadline - loop_.now());
+    if (request.total_timeout < 1ms) break;
+    response = co_await send_once(request, target);
+  }
   if (!response) co_return fail(response.error().kind, "media node {}: {}", settings_.url, response.error().text);
   if (response->status == 204) co_return json::value(nullptr);
   auto answer = parse_json(response->body);
@@ -49,6 +71,16 @@ Task<HttpControl::Answer> HttpControl::send(std::string method, std::string targ
     co_return fail(Error::Kind::internal, "media node {} answered {} without JSON", settings_.url, response->status);
   if (response->status / 100 != 2) co_return std::unexpected(read_error(*answer));
   co_return std::move(*answer);
+}
+
+Task<Result<http::Response>> HttpControl::send_once(http::Request request, std::string target) {
+  if (request.method != "GET") request.total_timeout = std::min(request.total_timeout, try_timeout);
+  if (!settings_.peer_key.empty())
+    request.headers.emplace_back(
+        http::peer_signature_header,
+        http::sign_for_peer(settings_.peer_key, request.method, target, request.body, loop_.wall_ms() / 1000));
+  auto response = co_await client_.send(std::move(request));
+  co_return response;
 }
 
 bool HttpControl::enqueue(AnchorId anchor, Command command) {
@@ -101,7 +133,10 @@ Task<Result<AnchorInfo>> HttpControl::allocate(AllocateRequest request) {
   auto answer = co_await send("POST", "/v1/media/anchors", std::move(text), command_timeout);
   if (!answer) co_return pass(answer);
   auto info = read_anchor_info(*answer);
-  if (info) anchors_[info->id] = is_renewed;
+  if (!info) co_return info;
+  info->node = settings_.url;
+  anchors_[info->id] = is_renewed;
+  given_up_.erase(info->id);  // the same leg again: the node had kept it
   co_return info;
 }
 
@@ -206,7 +241,7 @@ void HttpControl::renew(AnchorId anchor, std::chrono::seconds lease) {
   tell(anchor, "PUT", anchor_target(anchor, "lease"), json::object{{"lease_s", lease.count()}});
 }
 void HttpControl::release(AnchorId anchor) {
-  anchors_.erase(anchor);
+  if (anchors_.erase(anchor) == 0) return;  // it is lost already
   tell(anchor, "DELETE", anchor_target(anchor, ""), nullptr);
 }
 
@@ -226,8 +261,24 @@ Task<Result<NodeState>> HttpControl::state() {
 Task<void> HttpControl::keep_leases() {
   for (;;) {
     co_await io::sleep_for(loop_, own_lease / 3);
+    json::array held;
     for (const auto& [anchor, is_renewed] : anchors_)
-      if (is_renewed) tell(anchor, "PUT", anchor_target(anchor, "lease"), json::object{{"lease_s", own_lease.count()}});
+      if (is_renewed) held.push_back(json::value(id_text(static_cast<uint64_t>(anchor))));
+    if (held.empty()) continue;
+    std::string body = to_json(json::object{{"lease_s", own_lease.count()}, {"anchors", std::move(held)}});
+    auto answer = co_await send("PUT", "/v1/media/leases", std::move(body), command_timeout);
+    if (answer) lose_gone(*answer);
+  }
+}
+
+/// What the node has not any more, though we were not told.
+void HttpControl::lose_gone(const json::value& answer) {
+  const json::value* gone = answer.is_object() ? answer.get_object().if_contains("gone") : nullptr;
+  if (gone == nullptr || !gone->is_array()) return;
+  for (const json::value& one : gone->get_array()) {
+    const auto id = parse_id(one.is_string() ? std::string_view(one.get_string()) : std::string_view());
+    if (id && anchors_.erase(static_cast<AnchorId>(*id)) != 0 && handler_)
+      handler_(static_cast<AnchorId>(*id), event::Lost{"the media node does not know it", {}});
   }
 }
 
@@ -241,6 +292,7 @@ Task<void> HttpControl::poll() {
       reached = loop_.now();
       continue;
     }
+    doubts_.push(true);
     if (loop_.now() - reached >= lost_after) {
       lose_all("media node out of reach");
       reached = loop_.now();
@@ -280,9 +332,53 @@ bool HttpControl::take_events(const json::value& answer) {
   return true;
 }
 
+/// Its commands that wait have nobody to go to any more.
 void HttpControl::lose_all(std::string reason) {
+  const auto since = std::chrono::duration_cast<milliseconds>(loop_.now() - heard_);
+  for (auto& [anchor, lane] : lanes_)
+    for (Command& command : std::exchange(lane.queue, {}))
+      if (command.reply) command.reply->set(fail(Error::Kind::unavailable, "media node {}: {}", settings_.url, reason));
   for (const auto& [anchor, is_renewed] : std::exchange(anchors_, {}))
-    if (handler_) handler_(anchor, event::Lost{reason});
+    if (handler_) handler_(anchor, event::Lost{reason, since});
+}
+
+void HttpControl::give_up(std::string_view reason) {
+  for (const auto& [anchor, is_renewed] : anchors_)
+    if (given_up_.size() < given_up_max) given_up_.insert(anchor);
+  lose_all(std::string(reason));
+}
+
+/// A dead process refuses at once, a dead machine says nothing: both are known after three misses, the former sooner.
+Task<void> HttpControl::feel_pulse() {
+  int missed = 0;
+  for (;;) {
+    auto answer =
+        co_await send("GET", "/v1/media/state", "", std::max(settings_.unreachable_after / pulses_missed_max, 1ms));
+    auto state = answer ? read_state(*answer) : Result<NodeState>(pass(answer));
+    if (state) {
+      missed = 0;
+      heard_ = loop_.now();
+      state_ = std::move(*state);
+      for (AnchorId anchor : std::exchange(given_up_, {})) tell(anchor, "DELETE", anchor_target(anchor, ""), nullptr);
+      set_reachable(true);
+    } else {
+      trouble_ = state.error().text;
+      if (++missed == pulses_missed_max) set_reachable(false);
+    }
+    const io::Instant next = loop_.now() + (state ? settings_.pulse : settings_.pulse / pulses_missed_max);
+    (void)co_await doubts_.next(next);
+  }
+}
+
+void HttpControl::set_reachable(bool is_reachable) {
+  if (is_reachable && is_reachable_) return;
+  is_reachable_ = is_reachable;
+  if (is_reachable)
+    telemetry::info("media_node_reached", {{"node", settings_.url}});
+  else
+    telemetry::warn("media_node_unreachable",
+                    {{"node", settings_.url}, {"anchors", anchors_.size()}, {"why", trouble_}});
+  if (watcher_) watcher_();
 }
 
 }  // namespace nearend::media

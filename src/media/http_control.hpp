@@ -1,8 +1,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/json.hpp"
@@ -20,16 +22,32 @@ class HttpControl final : public Control {
   struct Settings {
     std::string url;       ///< "http://198.51.100.9:7400"; the API's path is added.
     std::string peer_key;  ///< Shared key of platform peers; empty: requests are not signed.
+    std::string client;    ///< Who asks, the same after a restart: what the node has kept for it meanwhile is taken up.
+    milliseconds pulse{250};               ///< How often the node is asked how it is.
+    milliseconds unreachable_after{1000};  ///< Without an answer this long it counts as unreachable.
   };
   static constexpr std::chrono::seconds lost_after{60};
   /// The lease of an anchor that was asked for without one: renewed from here, so that it ends when this process does.
   static constexpr std::chrono::seconds own_lease{120};
+  static constexpr size_t given_up_max = 100'000;
   static constexpr size_t queue_max = 256;  ///< Commands of one anchor that wait.
 
   HttpControl(io::Loop& loop, http::Client& client, Settings settings);
   ~HttpControl() override;
 
   void set_event_handler(EventHandler handler) override { handler_ = std::move(handler); }
+  const std::string& url() const { return settings_.url; }
+  /// Whether it has answered of late; what it said then. False until its first answer.
+  bool is_reachable() const { return is_reachable_; }
+  const NodeState& last_state() const { return state_; }
+  /// Why it is not, in words.
+  const std::string& trouble() const { return trouble_; }
+  /// Called when the node has become reachable or unreachable.
+  void set_watcher(std::move_only_function<void()> watcher) { watcher_ = std::move(watcher); }
+  /// Anchors that are held there.
+  size_t anchors() const { return anchors_.size(); }
+  /// Tells Lost for all anchors; should the node still have them when it is reached again, they are freed there.
+  void give_up(std::string_view reason);
   Task<Result<AnchorInfo>> allocate(AllocateRequest request) override;
   Task<Result<void>> set_remote(AnchorId anchor, Side side, Remote remote) override;
   Task<Result<void>> connect(AnchorId anchor, Path path) override;
@@ -65,8 +83,10 @@ class HttpControl final : public Control {
     bool is_running = false;
   };
 
+  /// One request; a command whose answer is lost is asked again with the same key, and done once.
   Task<Answer> send(std::string method, std::string target, std::string body, milliseconds timeout,
                     size_t body_limit = 1 << 20);
+  Task<Result<http::Response>> send_once(http::Request request, std::string target);
   /// Puts a command in its anchor's lane and waits for its answer.
   Task<Answer> ask(AnchorId anchor, std::string method, std::string target, json::value body);
   void tell(AnchorId anchor, std::string method, std::string target, json::value body);
@@ -74,8 +94,11 @@ class HttpControl final : public Control {
   Task<void> run_lane(AnchorId anchor);
   Task<void> poll();
   Task<void> keep_leases();
+  Task<void> feel_pulse();
+  void set_reachable(bool is_reachable);
   bool take_events(const json::value& answer);
   void lose_all(std::string reason);
+  void lose_gone(const json::value& answer);
   Task<Result<void>> put(AnchorId anchor, std::string what, json::value body);
   Task<Result<JobId>> start(AnchorId anchor, std::string what, json::value body);
 
@@ -83,11 +106,20 @@ class HttpControl final : public Control {
   http::Client& client_;
   Settings settings_;
   EventHandler handler_;
-  std::string name_;   // of this client, for its events
+  std::string name_;  // of this client, for its events
+  std::string run_;   // of this process, for its keys
+  uint64_t last_key_ = 0;
   std::string epoch_;  // of the node's process
   uint64_t after_ = 0;
   std::map<AnchorId, bool> anchors_;  // and whether their lease is ours to renew
   std::map<AnchorId, Lane> lanes_;
+  std::set<AnchorId> given_up_;
+  std::move_only_function<void()> watcher_;
+  NodeState state_;
+  io::Instant heard_{};  // when the node last answered
+  bool is_reachable_ = false;
+  std::string trouble_ = "not asked yet";
+  io::Mailbox<bool> doubts_;  // what failed says that the node may be gone
   io::Scope tasks_;
 };
 

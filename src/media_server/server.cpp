@@ -5,9 +5,11 @@
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "http/peer_signature.hpp"
+#include "io/tls_context.hpp"
 #include "media/control_json.hpp"
 #include "media_server/status.hpp"
 #include "telemetry/log.hpp"
+#include "telemetry/metrics.hpp"
 
 namespace nearend::media_server {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 constexpr std::string_view prefix = "/v1/media";
 constexpr int64_t poll_max_ms = 30'000;
 constexpr size_t events_at_once = 256;
+constexpr std::string_view idempotency_header = "Idempotency-Key";
 
 http::Response respond(const Result<json::value>& answer) {
   http::Response response;
@@ -53,10 +56,26 @@ Result<std::chrono::seconds> lease_of(const json::value& body) {
 }  // namespace
 
 Result<void> checked(const Settings& settings) {
-  if (settings.peer_key.empty() && !settings.listen.address.is_loopback())
-    return fail(Error::Kind::invalid, "peer_key: needed when listen {} is no loopback address",
+  if (settings.peer_key.empty() && settings.trust_file.empty() && !settings.listen.address.is_loopback())
+    return fail(Error::Kind::invalid,
+                "peer_key: needed when listen {} is no loopback address and there is no trust_file",
                 settings.listen.to_string());
-  return {};
+  const auto tls = settings.tls();
+  if (!tls && !settings.trust_file.empty())
+    return fail(Error::Kind::invalid, "trust_file: certificate_file and key_file are needed as well");
+  if (!settings.peers.empty() && settings.trust_file.empty())
+    return fail(Error::Kind::invalid, "peers: trust_file is needed, or nobody has a name");
+  if (!tls) return {};
+  return io::check_tls(io::TlsRole::server, *tls);
+}
+
+std::optional<io::TlsSettings> Settings::tls() const {
+  if (certificate_file.empty() && key_file.empty()) return std::nullopt;
+  return io::TlsSettings{.certificate_file = certificate_file,
+                         .key_file = key_file,
+                         .trust_file = trust_file,
+                         .server_name = {},
+                         .is_peer_required = !trust_file.empty()};
 }
 
 Server::Server(Settings settings, const io::World& world, http::ServerFactory& servers, media::Control& control)
@@ -87,6 +106,11 @@ Endpoint Server::local() const {
 }
 
 Result<void> Server::check(const http::ServerRequest& request) const {
+  if (!settings_.peers.empty()) {
+    const auto is_known = [this](const std::string& name) { return std::ranges::count(settings_.peers, name) != 0; };
+    if (std::ranges::none_of(request.peer_names, is_known))
+      return fail(Error::Kind::refused, "the client's certificate has none of the names in media_server.peers");
+  }
   if (settings_.peer_key.empty()) return {};
   return http::check_peer_signature(settings_.peer_key, http::find_header(request.headers, http::peer_signature_header),
                                     request.method, request.target, request.body, loop_.wall_ms() / 1000);
@@ -97,6 +121,58 @@ Task<http::Response> Server::handle(http::ServerRequest request) {
     Result<json::value> refused = pass(checked);
     co_return respond(refused);
   }
+  std::string key(http::find_header(request.headers, idempotency_header));
+  if (key.empty() || request.method == "GET") {
+    auto response = co_await answer(std::move(request));
+    co_return response;
+  }
+  auto response = co_await handle_once(std::move(key), std::move(request));
+  co_return response;
+}
+
+/// A request that comes again since its answer was lost gets that answer, also when the first is still at work.
+Task<http::Response> Server::handle_once(std::string key, http::ServerRequest request) {
+  std::string asked = fmt::format("{} {} {}", request.method, request.target, hash_hex(HashKind::sha256, request.body));
+  if (const auto known = kept_.find(key); known != kept_.end()) {
+    if (known->second.asked != asked) {
+      Result<json::value> other = fail(Error::Kind::invalid, "{}: used for another request before", idempotency_header);
+      co_return respond(other);
+    }
+    telemetry::counter("nearend_media_requests_repeated_total").add();
+    if (!known->second.response) {
+      const io::Reply<bool> done(loop_);
+      known->second.waiting.push_back(done);
+      const io::Instant deadline = loop_.now() + answer_kept;
+      co_await done.wait(deadline);
+    }
+    const auto answered = kept_.find(key);
+    if (answered != kept_.end() && answered->second.response) co_return *answered->second.response;
+    Result<json::value> none =
+        fail(Error::Kind::unavailable, "{}: the first request has no answer", idempotency_header);
+    co_return respond(none);
+  }
+  forget_old_answers();
+  kept_[key] = {.asked = std::move(asked), .response = {}, .waiting = {}, .begun = loop_.now()};
+  kept_order_.push_back(key);
+  auto response = co_await answer(std::move(request));
+  if (const auto mine = kept_.find(key); mine != kept_.end()) {
+    mine->second.response = response;
+    for (const auto& waiting : std::exchange(mine->second.waiting, {})) waiting.set(true);
+  }
+  co_return response;
+}
+
+void Server::forget_old_answers() {
+  while (!kept_order_.empty()) {
+    const auto oldest = kept_.find(kept_order_.front());
+    const bool is_old = loop_.now() - oldest->second.begun > answer_kept || kept_.size() >= answers_max;
+    if (!is_old || !oldest->second.response) return;
+    kept_.erase(oldest);
+    kept_order_.pop_front();
+  }
+}
+
+Task<http::Response> Server::answer(http::ServerRequest request) {
   if (!request.path.starts_with(prefix)) {
     Result<json::value> unknown = fail(Error::Kind::not_found, "{}: the API is under {}", request.path, prefix);
     co_return respond(unknown);
@@ -125,6 +201,8 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
     auto allocated = co_await allocate(std::move(body));
     co_return allocated;
   }
+  if (first == "anchors" && path.size() == 1 && method == "GET") co_return list(query);
+  if (first == "leases" && path.size() == 1 && method == "PUT") co_return renew_all(body);
   if (first == "anchors" && path.size() >= 2) {
     auto id = media::parse_id(path[1]);
     if (!id) co_return pass(id);
@@ -162,10 +240,10 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
 Task<Server::Answer> Server::allocate(json::value body) {
   auto request = media::read_allocate(body);
   if (!request) co_return pass(request);
-  std::string owner = json_string_or(body.get_object(), "client", "");
+  Owner owner{.client = json_string_or(body.get_object(), "client", ""), .call = request->call, .leg = request->leg};
   auto info = co_await control_.allocate(std::move(*request));
   if (!info) co_return pass(info);
-  client(owner);  // its events are kept from now on
+  client(owner.client);  // its events are kept from now on
   owners_[info->id] = std::move(owner);
   co_return media::to_value(*info);
 }
@@ -314,7 +392,7 @@ void Server::on_event(media::AnchorId anchor, media::Event event) {
   }
   const auto owner = owners_.find(anchor);
   if (owner == owners_.end()) return;
-  const auto found = clients_.find(owner->second);
+  const auto found = clients_.find(owner->second.client);
   if (std::holds_alternative<media::event::Lost>(event)) owners_.erase(owner);
   if (found == clients_.end()) return;  // never asked for events
   give(found->second, anchor, std::move(event));
@@ -327,6 +405,42 @@ void Server::give(Client& client, media::AnchorId anchor, media::Event event) {
     client.events.pop_front();
   }
   if (auto waiting = std::exchange(client.waiting, std::nullopt)) waiting->set(true);
+}
+
+/// One request for all anchors of a client; those that are not there any more are told.
+Server::Answer Server::renew_all(const json::value& body) {
+  auto lease = lease_of(body);
+  if (!lease) return pass(lease);
+  const json::value* anchors = body.get_object().if_contains("anchors");
+  if (anchors == nullptr || !anchors->is_array()) return fail(Error::Kind::invalid, "'anchors' must be an array");
+  json::array gone;
+  for (const json::value& one : anchors->get_array()) {
+    const auto text = one.if_string();
+    const auto id =
+        text != nullptr ? media::parse_id(*text) : Result<uint64_t>(fail(Error::Kind::invalid, "'anchors'"));
+    if (!id) return fail(Error::Kind::invalid, "'anchors' must hold ids");
+    const auto anchor = static_cast<media::AnchorId>(*id);
+    if (owners_.contains(anchor))
+      control_.renew(anchor, *lease);
+    else
+      gone.push_back(one);
+  }
+  return json::value(json::object{{"gone", std::move(gone)}});
+}
+
+/// What a client holds here, or what all do.
+Server::Answer Server::list(const http::Form& query) const {
+  const std::string_view client = query_value(query, "client");
+  json::array anchors;
+  for (const auto& [anchor, owner] : owners_) {
+    if (!client.empty() && owner.client != client) continue;
+    if (std::ranges::count(released_, anchor) != 0) continue;
+    anchors.push_back(json::object{{"anchor", media::id_text(static_cast<uint64_t>(anchor))},
+                                   {"client", owner.client},
+                                   {"call", owner.call},
+                                   {"leg", owner.leg}});
+  }
+  return json::value(json::object{{"anchors", std::move(anchors)}});
 }
 
 Task<Server::Answer> Server::recording(std::string method, std::string name, http::Form query) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/json.hpp"
 #include "http/http.hpp"
@@ -17,7 +18,11 @@ namespace nearend::media_server {
 /// The settings of the control API of a media node (`nearend media`).
 struct Settings {
   Endpoint listen{IpAddress::loopback(), 7400};  ///< Where gateways and routers reach the media control API.
-  std::string peer_key;  ///< Shared key of platform peers; empty: unsigned requests are taken (loopback only).
+  std::string peer_key;                          ///< Shared key of platform peers; empty: unsigned requests are taken.
+  std::string certificate_file, key_file;        ///< PEM; set: TLS and nothing else.
+  std::string trust_file;          ///< PEM of roots; set: clients must show a certificate that one of them signs,
+  std::vector<std::string> peers;  ///< with one of these names; empty: any.
+  std::optional<io::TlsSettings> tls() const;
 };
 
 /// The first setting that cannot work: its key, a colon, and what would be right.
@@ -32,6 +37,8 @@ class Server {
   static constexpr size_t released_max = 1024;
   static constexpr size_t commands_max = 64;  ///< In one request.
   static constexpr std::chrono::seconds client_kept{600};
+  static constexpr size_t answers_max = 8192;              ///< Kept for requests that are repeated,
+  static constexpr std::chrono::seconds answer_kept{120};  ///< this long.
 
   Server(Settings settings, const io::World& world, http::ServerFactory& servers, media::Control& control);
   ~Server();
@@ -54,8 +61,23 @@ class Server {
     io::Instant seen{};
   };
   using Answer = Result<json::value>;
+  struct Owner {
+    std::string client, call, leg;
+  };
+  /// A request with a key, and what was answered; empty while it is at work.
+  struct Kept {
+    std::string asked;
+    std::optional<http::Response> response;
+    std::vector<io::Reply<bool>> waiting;
+    io::Instant begun{};
+  };
 
   Task<http::Response> handle(http::ServerRequest request);
+  Task<http::Response> handle_once(std::string key, http::ServerRequest request);
+  Task<http::Response> answer(http::ServerRequest request);
+  void forget_old_answers();
+  Answer renew_all(const json::value& body);
+  Answer list(const http::Form& query) const;
   Task<Answer> route(std::string method, std::vector<std::string> path, http::Form query, json::value body);
   Task<Answer> route_anchor(std::string method, media::AnchorId anchor, std::vector<std::string> rest,
                             json::value body);
@@ -79,7 +101,9 @@ class Server {
   std::string epoch_;
   std::unordered_map<std::string, Client> clients_;
   std::vector<media::Event> unowned_;  // of no anchor: told to every client, also to those that come later
-  std::unordered_map<media::AnchorId, std::string> owners_;  // client of each anchor
+  std::unordered_map<media::AnchorId, Owner> owners_;
+  std::unordered_map<std::string, Kept> kept_;
+  std::deque<std::string> kept_order_;
   std::deque<media::AnchorId> released_;
   std::unique_ptr<http::Server> server_;
 };

@@ -59,6 +59,8 @@ struct HangupPeer {
 struct AnchorOffered {
   sip::ServerTransactionId transaction;
 };
+/// The gateway's inner side is elsewhere (theirs() says where): its media node was lost.
+struct Moved {};
 struct Bridged {
   std::string peer;
 };
@@ -69,7 +71,7 @@ struct Continued {
 }  // namespace leg_event
 using LegEvent =
     std::variant<leg_event::Early, leg_event::Ringing, leg_event::EarlyMedia, leg_event::Answered, leg_event::Failed,
-                 leg_event::Over, leg_event::Silent, leg_event::HangupPeer, leg_event::AnchorOffered,
+                 leg_event::Over, leg_event::Silent, leg_event::HangupPeer, leg_event::AnchorOffered, leg_event::Moved,
                  leg_event::Bridged, leg_event::Continuing, leg_event::Continued>;
 
 /// What a gateway's INVITE, or ours to it, is about.

@@ -209,6 +209,7 @@ void LinkLeg::on_reinvite(sip::event::Requested& event, const link::Headers& hea
   const link::Item* hangup = headers.action("hangup");
   if (hangup != nullptr && hangup->parameter("target") == "peer") return tell(leg_event::HangupPeer{event.transaction});
   if (headers.action("anchor") != nullptr) return tell(leg_event::AnchorOffered{event.transaction});
+  if (headers.action("moved") != nullptr) tell(leg_event::Moved{});
   // A session refresh with the description repeated: what we said last still holds.
   answer_media(event.transaction, ours_);
 }

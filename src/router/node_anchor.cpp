@@ -131,6 +131,7 @@ void NodeAnchor::on_event(media::Event event) {
   if (const auto* record = std::get_if<media::event::RecordEnded>(&event)) set_end(record->job, *record);
   if (const auto* collect = std::get_if<media::event::CollectEnded>(&event)) set_end(collect->job, *collect);
   if (std::holds_alternative<media::event::Lost>(event)) {
+    is_lost_ = true;
     const auto jobs = std::exchange(jobs_, {});
     for (const auto& [job, end] : jobs) end.set(std::monostate());
   }

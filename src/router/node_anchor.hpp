@@ -61,6 +61,8 @@ class NodeAnchor {
   /// `request.legs` is filled in: this anchor's, and `peer`'s if given.
   Task<Result<JobEnd>> record(media::RecordRequest request, const NodeAnchor* peer);
   void stop_jobs();
+  /// Its node is gone, and all that ran here with it.
+  bool is_lost() const { return is_lost_; }
   /// Frees the ports and ends what runs; commands that follow fail.
   void release();
 
@@ -81,6 +83,7 @@ class NodeAnchor {
   std::deque<std::pair<media::JobId, JobEnd>> early_ends_;  ///< Of jobs whose number we have not been told yet.
   io::Timer renewal_;
   bool is_released_ = false;
+  bool is_lost_ = false;
 };
 
 }  // namespace nearend::router

@@ -28,6 +28,7 @@ void Party::on_event(LegEvent event) {
   const LinkLeg::EventHandler observer = observer_;
   if (observer) observer(event);
   if (owner_) owner_(event);
+  if (std::holds_alternative<leg_event::Moved>(event)) scope_.spawn(follow());
   // After the observer, which has put the leg adrift where a Dial ended by this.
   if (const auto* hangup = std::get_if<leg_event::HangupPeer>(&event)) scope_.spawn(answer_offer(hangup->transaction));
   if (const auto* offered = std::get_if<leg_event::AnchorOffered>(&event))
@@ -44,6 +45,11 @@ Task<void> Party::wait_over(io::Instant until) {
 
 bool Party::are_prompts_remote() const {
   return plan_prompt("next verb", media::PlayRequest{}).plan == call::Plan::remote;
+}
+
+Task<void> Party::follow() {
+  const std::shared_ptr<NodeAnchor> anchor = anchor_;
+  if (anchor && leg_->theirs()) (void)co_await anchor->face(*leg_->theirs());
 }
 
 Task<void> Party::answer_offer(sip::ServerTransactionId transaction) {
@@ -75,6 +81,7 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
 }
 
 Task<Result<void>> Party::hold_anchor() {
+  drop_lost_anchor();
   if (!anchor_) {
     // A key of its own: an anchor that is being let go must not come back as the new one.
     std::string key = fmt::format("{}/{}", leg_->id(), ++anchors_asked_);
@@ -104,7 +111,15 @@ Task<void> Party::await_offer() {
   offer_.reset();
 }
 
+/// Its node is gone: the media comes to another one.
+void Party::drop_lost_anchor() {
+  if (!anchor_ || !anchor_->is_lost()) return;
+  std::exchange(anchor_, nullptr)->release();
+  if (media_ == Media::router) media_ = Media::idle;
+}
+
 Task<Result<void>> Party::to_router() {
+  drop_lost_anchor();
   if (media_ == Media::router) co_return Result<void>();
   co_await await_offer();
   if (media_ == Media::router) co_return Result<void>();

@@ -80,13 +80,17 @@ class Party {
  private:
   void on_event(LegEvent event);
   Task<void> ask_for_media(std::string sdp);
+  /// The node sends to, and takes from, where the gateway is now.
+  Task<void> follow();
   Task<void> answer_offer(sip::ServerTransactionId transaction);
   Task<void> release_at_gateway();
   Task<void> let_go(std::shared_ptr<NodeAnchor> anchor);
   Task<Result<void>> hold_anchor();
+  void drop_lost_anchor();
   Task<void> await_offer();
   Task<WorkEnd> run_local(const Work& work);
   Task<WorkEnd> run_remote(Work work);
+  static Task<WorkEnd> run_at(std::shared_ptr<NodeAnchor> anchor, Work work);
   call::Decision plan_prompt(const std::string& verb, const Work& work) const;
   bool are_prompts_remote() const;
 

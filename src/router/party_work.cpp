@@ -17,6 +17,8 @@ void add_prompt_needs(const media::PlayRequest& request, std::vector<std::string
   if (is_spoken) needs.emplace_back("local-tts");
 }
 
+constexpr int lost_nodes_max = 3;  // under one piece of work
+
 std::vector<std::string> needs_of(const Party::Work& work) {
   std::vector<std::string> needs;
   if (const auto* play = std::get_if<media::PlayRequest>(&work)) add_prompt_needs(*play, needs);
@@ -101,11 +103,20 @@ Task<Party::WorkEnd> Party::run_local(const Work& work) {
   co_return read_outcome(work, end.outcome);
 }
 
+/// What runs on a media node that is lost is begun again on another one.
 Task<Party::WorkEnd> Party::run_remote(Work work) {
-  auto moved = co_await to_router();
-  if (!moved) co_return std::move(moved.error());
-  const std::shared_ptr<NodeAnchor> anchor = anchor_;
-  if (!anchor) co_return WorkEnd();
+  for (int tries = 0;; ++tries) {
+    auto moved = co_await to_router();
+    if (!moved) co_return std::move(moved.error());
+    const std::shared_ptr<NodeAnchor> anchor = anchor_;
+    if (!anchor) co_return WorkEnd();
+    Work again = work;
+    WorkEnd end = co_await run_at(anchor, std::move(again));
+    if (!anchor->is_lost() || leg_->is_over() || tries >= lost_nodes_max) co_return end;
+  }
+}
+
+Task<Party::WorkEnd> Party::run_at(std::shared_ptr<NodeAnchor> anchor, Work work) {
   if (auto* play = std::get_if<media::PlayRequest>(&work)) {
     auto end = co_await anchor->play(std::move(*play));
     co_return end_from_node(std::move(end));

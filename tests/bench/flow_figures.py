@@ -117,3 +117,22 @@ def kill_runs(program, rtt, times, directory):
         print(f"kill {number + 1}/{times}: {'passed' if one['passed'] else 'FAILED'} "
               f"gap {one.get('gap_ms', float('nan')):.1f} ms {one.get('why', '')[:120]}", flush=True)
     return passed, gaps, reasons
+
+
+def node_runs(program, times, directory):
+    """The flows of lost media nodes again and again: (runs that passed, {figure: values}, reasons)."""
+    figures, reasons, passed = {}, [], 0
+    for number in range(times):
+        results = run_lab(program, ["--only", "node_lost,node_far", "--rtt", "100", "--out", directory])
+        if any(one.get("skipped") for one in results):
+            return None
+        is_whole = len(results) == 2 and all(one["passed"] for one in results)
+        passed += is_whole
+        for one in results:
+            for name, value in one.items():
+                if name.endswith("gap_ms"):
+                    figures.setdefault(f"{one['flow']} {name}", []).append(value)
+            if not one["passed"]:
+                reasons.append(one.get("why", "").split(" (logs in")[0][:160])
+        print(f"nodes {number + 1}/{times}: {'passed' if is_whole else 'FAILED ' + (reasons or ['no answer'])[-1]}", flush=True)
+    return passed, figures, reasons

@@ -53,6 +53,8 @@ ROWS = [
     Row("loss", "1000 set-ups under 5 % loss, 2 % duplication, 5 % reordering", ">= 99.9 %, none billed twice"),
     Row("kill", "router, policy and application server killed in a local talk, 50 times",
         "gap <= 40 ms, talk goes on, billed once"),
+    Row("nodes", "a talk's media node killed, the next one cut off; the same between two gateways",
+        "heard again within 2000 ms; other calls <= 40 ms"),
 ]
 
 

@@ -36,6 +36,7 @@ class FakeMedia final : public media::Control {
     media::AnchorInfo info;
     info.id = static_cast<media::AnchorId>(++anchors_made);
     info.fingerprint = "sha-256 12:34";
+    info.node = node;
     for (const auto kind : request.streams) {
       info.streams.push_back({kind, {address_, next_port_}, {address_, static_cast<uint16_t>(next_port_ + 2)}});
       next_port_ += 4;
@@ -131,6 +132,7 @@ class FakeMedia final : public media::Control {
   uint64_t anchors_made = 0, jobs_made = 0;
   int64_t anchors_held = 0;
   bool is_full = false;
+  std::string node;  ///< Where anchors are said to be.
   std::map<std::string, std::string> recordings;  ///< Files by name.
   size_t piece_max = 1000;
 
