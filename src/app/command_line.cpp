@@ -46,17 +46,19 @@ struct Choice {
 };
 
 template <class File>
-void add_role(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
-              std::unique_ptr<Role> (*make)(Loaded<File>)) {
+CLI::App* add_role(CLI::App& app, Choice& choice, const std::string& name, const std::string& help,
+                   std::unique_ptr<Role> (*make)(Loaded<File>)) {
   CLI::App* command = app.add_subcommand(name, help);
-  command
-      ->add_option("-c,--config", choice.config_path,
-                   "The role's file; `nearend config sample " + name + "` prints one")
-      ->required();
+  command->add_option("-c,--config", choice.config_path,
+                      "The role's file; `nearend config sample " + name + "` prints one");
   command->add_flag("--check", choice.is_check_only, "Read the file, say whether it is good, and stop");
+  // Where a subcommand of its own is given, that comes after this and stands.
   command->callback([&choice, make] {
+    if (choice.action) return;
+    if (choice.config_path.empty()) throw CLI::RequiredError("--config");
     choice.action = [&choice, make] { return run_file<File>(choice.config_path, make, choice.is_check_only); };
   });
+  return command;
 }
 
 void add_up(CLI::App& app, Choice& choice) {
@@ -96,9 +98,9 @@ void add_doctor(CLI::App& app, Choice& choice) {
   command->callback([&choice] { choice.action = [&choice] { return run_doctor(choice.config_path); }; });
 }
 
-void add_top(CLI::App& app, Choice& choice) {
-  CLI::App* command = app.add_subcommand("top", "The legs of a running gateway and how they sound, the worst first");
-  command->add_option("--url", choice.top.url, "The gateway's http_listen")->capture_default_str();
+void add_top(CLI::App& app, Choice& choice, const std::string& help) {
+  CLI::App* command = app.add_subcommand("top", help);
+  command->add_option("--url", choice.top.url, "Its http_listen")->capture_default_str();
   command->add_option("--rows", choice.top.rows, "Legs on a page")->capture_default_str();
   command->add_flag("--once", choice.top.is_once, "Print one page and stop");
   command->callback([&choice] { choice.action = [&choice] { return run_top(choice.top); }; });
@@ -117,11 +119,12 @@ int run(int argc, char** argv) {
   add_role<GatewayFile>(app, choice, "gateway", "The edge of a region: providers, phones, media", make_gateway);
   add_role<RouterFile>(app, choice, "router", "Runs the TwiML of calls, an ocean away if need be", make_router);
   add_role<PolicyFile>(app, choice, "policy", "Answers which router, which gateway, which media resource", make_policy);
-  add_role<MediaFile>(app, choice, "media", "A media node apart from its gateway", make_media);
+  CLI::App* media = add_role<MediaFile>(app, choice, "media", "A media node apart from its gateway", make_media);
+  add_top(*media, choice, "The legs of a running media node and how they sound, the worst first");
   add_lab(app, choice.lab, choice.action);
   add_config(app, choice);
   add_doctor(app, choice);
-  add_top(app, choice);
+  add_top(app, choice, "The legs of a running gateway and how they sound, the worst first");
   CLI11_PARSE(app, argc, argv);
   return choice.action();
 }

@@ -126,6 +126,7 @@ void describe(config::Section& section, MediaFile& file) {
   describe_common(section, file.common);
   section.table("media", file.media, "The media node.");
   section.table("media_server", file.media_server, "The media control API.");
+  section.key("http_listen", file.http_listen, "Health, metrics, /v1/state and /v1/legs; left out: none.");
 }
 
 /// What the platform's topology says and the role's own file leaves open.

@@ -52,6 +52,7 @@ struct MediaFile {
   CommonSettings common;
   media::NodeSettings media;
   media_server::Settings media_server;
+  std::optional<Endpoint> http_listen;  ///< Health, metrics, /v1/state and /v1/legs.
 };
 
 void describe(config::Section& section, LogSettings& log);

@@ -13,8 +13,8 @@ struct TopSettings {
   bool is_once = false;
 };
 
-/// `nearend top`: the legs of a gateway, the worst first, once a second until it is interrupted. Exit code 1 when the
-/// gateway cannot be asked.
+/// `nearend top` and `nearend media top`: the legs of a gateway or of a media node apart, the worst first, once a second
+/// until it is interrupted. Exit code 1 when it cannot be asked.
 int run_top(const TopSettings& settings);
 
 /// One page of it, from what `/v1/legs` answered. Errors: malformed, when that is something else.

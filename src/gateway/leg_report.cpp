@@ -1,14 +1,12 @@
 #include "gateway/leg_report.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "io/async.hpp"
-#include "media/control_json.hpp"
 #include "media/packet_ring.hpp"
-#include "media/quality.hpp"
+#include "media/stream_report.hpp"
 
 namespace nearend::gateway {
 
@@ -36,24 +34,6 @@ json::object facts_of(const Leg& leg, const Settings& settings, std::chrono::mil
   if (leg.joint.state == Joint::State::open) facts["peer"] = leg.joint.peer;
   if (!leg.joint.peer_gateway.empty()) facts["peer_gateway"] = leg.joint.peer_gateway;
   return facts;
-}
-
-double rounded(double value) {
-  return std::round(value * 100) / 100;
-}
-
-json::array streams_of(const std::vector<media::StreamStats>& stats) {
-  json::object figures = std::move(media::to_value(stats).as_object());
-  json::array streams = std::move(figures["streams"].as_array());
-  for (size_t i = 0; i < stats.size(); ++i) {
-    const auto quality = media::quality_of(stats[i]);
-    if (!quality) continue;
-    streams[i].as_object()["quality"] = json::object{{"loss_percent", rounded(quality->loss_percent)},
-                                                     {"delay_ms", rounded(quality->delay_ms)},
-                                                     {"rating", rounded(quality->rating)},
-                                                     {"score", rounded(quality->score)}};
-  }
-  return streams;
 }
 
 }  // namespace
@@ -119,7 +99,7 @@ Task<std::string> LegReport::report(std::vector<std::string> ids, size_t more) {
     json::object facts = facts_of(*leg, parts_.settings, parts_.ledger.talked(*leg));
     if (leg->media.is_allocated()) {
       const auto stats = co_await parts_.media.stats(leg->media.anchor());
-      if (stats) facts["streams"] = streams_of(*stats);
+      if (stats) facts["streams"] = media::report_of(*stats);
     }
     legs.push_back(std::move(facts));
   }

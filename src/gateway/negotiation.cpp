@@ -387,6 +387,9 @@ void Negotiation::learn(const std::vector<sdp::Agreed>& agreed, const sdp::Sessi
     line.is_mux = what.is_rtcp_mux;
     line.ptime_ms = what.ptime_ms;
     line.formats = what.is_relayed ? formats_of(theirs.media[i]) : formats_of(what);
+    const std::string_view reports = theirs.media[i].attribute("rtcp-xr").value_or("");  // RFC 3611 5.1
+    line.wants_voip_metrics = reports.find("voip-metrics") != std::string_view::npos;
+    line.wants_reference_time = reports.find("rcvr-rtt") != std::string_view::npos;
     line.srtp = keys_of(what);
     line.dtls.reset();
     if (what.dtls) line.dtls = media::DtlsPeer{what.dtls->fingerprint, what.dtls->is_client};
@@ -469,6 +472,8 @@ std::vector<media::Remote> Negotiation::remotes(const SourcePolicy& policy) cons
     remote.formats = line.formats;
     remote.srtp = line.srtp;
     remote.dtls = line.dtls;
+    remote.wants_voip_metrics = line.wants_voip_metrics;
+    remote.wants_reference_time = line.wants_reference_time;
     remote.ptime = std::chrono::milliseconds(line.ptime_ms);
   }
   return remotes;

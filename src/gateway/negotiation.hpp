@@ -98,6 +98,7 @@ class Negotiation {
   struct Line {
     std::optional<size_t> stream;  // index into streams_; none: a line that we reject
     bool is_sending = false, is_receiving = false, is_mux = false, is_used = false;
+    bool wants_voip_metrics = false, wants_reference_time = false;
     Endpoint rtp, rtcp;
     std::optional<media::SrtpKeys> srtp;
     std::optional<media::DtlsPeer> dtls;

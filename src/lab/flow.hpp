@@ -68,6 +68,7 @@ struct Flow {
   MediaKeys callee_keys = MediaKeys::none;
   bool has_real_phones = false;  ///< It is run with baresip at both ends as well.
   bool is_rtt_free = false;      ///< The round-trip time does not matter: one run.
+  bool is_long = false;          ///< It runs only where it is named.
   bool ends_platform = false;    ///< It kills programs: the platform is started anew after it.
   RolesWanted roles;
   std::function<void(FlowRun&)> run;

@@ -130,6 +130,7 @@ std::vector<Flow> node_flows() {
   lost.documents["music"] = "<Response><Play loop=\"0\">prompt.wav</Play></Response>";
   lost.is_rtt_free = true;
   lost.ends_platform = true;
+  lost.is_long = true;
   lost.run = kill_and_cut;
 
   Flow far{.id = "node_far",
@@ -139,6 +140,7 @@ std::vector<Flow> node_flows() {
   far.documents["start"] = dial;
   far.is_rtt_free = true;
   far.ends_platform = true;
+  far.is_long = true;
   far.run = kill_between_gateways;
   return {std::move(lost), std::move(far)};
 }

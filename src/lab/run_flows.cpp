@@ -65,7 +65,10 @@ void print_lines(const std::vector<FlowResult>& results) {
 
 Result<std::vector<Flow>> chosen(const FlowsOptions& options) {
   std::vector<Flow> flows = all_flows();
-  if (options.only.empty()) return flows;
+  if (options.only.empty()) {
+    std::erase_if(flows, [](const Flow& flow) { return flow.is_long; });
+    return flows;
+  }
   for (const std::string& id : options.only) {
     if (std::ranges::find(flows, id, &Flow::id) == flows.end()) return fail(Error::Kind::not_found, "no flow '{}'", id);
   }

@@ -33,6 +33,12 @@ struct PortCounters {
   int64_t lost_before = 0;                                     ///< Of sources that have gone.
 };
 
+/// The counters at the last look, so that figures tell what has come since; modulo 2^32.
+struct PortSeen {
+  uint32_t packets_in = 0, packets_out = 0, late = 0, lost = 0;
+  float packets_a_second = 0;  ///< In and out, that crossed the media thread.
+};
+
 /// The telephone event that a far end is hearing from us, so that a switch of source never leaves a key pressed.
 struct OpenEvent {
   bool is_open = false;
@@ -135,7 +141,13 @@ struct Port {
   uint32_t sr_received_middle = 0;  ///< LSR to give back.
   io::Instant sr_received_at{};
   std::optional<float> rtt_ms, remote_loss;
+  uint8_t remote_score10 = 0;           ///< What the far end says of our speech, times ten; 0: nothing.
+  uint32_t reference_received = 0;      ///< Middle bits of the far end's receiver reference time (RFC 3611 4.4),
+  io::Instant reference_received_at{};  ///< to be answered with the next report.
+  bool wants_voip_metrics = false, wants_reference_time = false;
+  uint32_t codec_hash = 0;  ///< Of the first agreed codec's name.
   PortCounters counters;
+  PortSeen seen;
 
   void set_bare() { is_bare = !protection && !wire_taps; }
   /// Who speaks to it has said that he pauses, and has not gone on.
@@ -181,6 +193,7 @@ struct Anchor {
   std::vector<Stream> streams;  ///< Fixed once made.
   milliseconds silence_after{0};
   io::Instant last_heard{};
+  io::Instant observed{};   ///< When its figures were last told.
   uint64_t own_source = 0;  ///< Identity of what we make ourselves: noise, prompts.
   uint32_t own_frames = 0;  ///< Frames made; their number is sequence and time.
   uint32_t own_event_timestamp = 0;

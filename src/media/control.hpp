@@ -89,6 +89,8 @@ struct Remote {
   SourceRule source;
   std::optional<SrtpKeys> srtp;            ///< With keys nothing leaves and nothing is taken that is not protected by them.
   std::optional<DtlsPeer> dtls;            ///< Instead of keys: nothing leaves and nothing is taken before they are agreed.
+  bool wants_voip_metrics = false;         ///< Its a=rtcp-xr asks for what we hear of it (RFC 3611 5),
+  bool wants_reference_time = false;       ///< and for receiver reference times.
 };
 
 /// What feeds the endpoint behind an anchor's outer side, and where its own media goes.
@@ -277,6 +279,10 @@ struct StreamStats {
   double jitter_ms = 0;
   std::optional<double> rtt_ms;            ///< From LSR and DLSR.
   std::optional<double> remote_loss;       ///< Fraction the peer reports.
+  std::optional<double> remote_score;      ///< Opinion score that the peer reports of what it hears from us (RFC 3611 4.7).
+  std::string codec;                       ///< First of those agreed on: "PCMU"; empty: none.
+  std::string tier;                        ///< What relays what comes in: "kernel", "range", "sockets", "processing".
+  double cpu_percent = 0;                  ///< Of one core: the media thread's, by packets.
 };
 
 /// A piece of a recording's file.

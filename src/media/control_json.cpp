@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/crypto.hpp"
 
@@ -182,6 +183,8 @@ json::value to_value(const Remote& remote) {
     object["srtp"] = json::object{{"suite", srtp::shape_of(remote.srtp->send.suite()).name},
                                   {"send", key_text(remote.srtp->send)},
                                   {"receive", key_text(remote.srtp->receive)}};
+  if (remote.wants_voip_metrics) object["wants_voip_metrics"] = true;
+  if (remote.wants_reference_time) object["wants_reference_time"] = true;
   if (remote.dtls)
     object["dtls"] = json::object{{"fingerprint", remote.dtls->fingerprint}, {"is_client", remote.dtls->is_client}};
   return object;
@@ -283,6 +286,8 @@ Result<Remote> read_remote(const json::value& value) {
     if (!keys) return pass(keys);
     remote.srtp = std::move(*keys);
   }
+  remote.wants_voip_metrics = json_bool_or(**object, "wants_voip_metrics", false);
+  remote.wants_reference_time = json_bool_or(**object, "wants_reference_time", false);
   if (const json::value* member = (*object)->if_contains("dtls"); member && !member->is_null()) {
     auto dtls = as_object(*member, "'dtls'");
     if (!dtls) return pass(dtls);
@@ -658,6 +663,10 @@ json::value to_value(const std::vector<StreamStats>& stats) {
     if (one.buffer_ms) object["buffer_ms"] = *one.buffer_ms;
     if (one.rtt_ms) object["rtt_ms"] = *one.rtt_ms;
     if (one.remote_loss) object["remote_loss"] = *one.remote_loss;
+    if (one.remote_score) object["remote_score"] = *one.remote_score;
+    if (!one.codec.empty()) object["codec"] = one.codec;
+    if (!one.tier.empty()) object["tier"] = one.tier;
+    if (one.cpu_percent > 0) object["cpu_percent"] = std::round(one.cpu_percent * 1000) / 1000;
     list.push_back(std::move(object));
   }
   return json::object{{"streams", std::move(list)}};
@@ -693,7 +702,11 @@ Result<std::vector<StreamStats>> read_stats(const json::value& value) {
     if (figures.contains("buffer_ms")) stats.buffer_ms = json_number_or(figures, "buffer_ms", 0);
     if (figures.contains("rtt_ms")) stats.rtt_ms = json_number_or(figures, "rtt_ms", 0);
     if (figures.contains("remote_loss")) stats.remote_loss = json_number_or(figures, "remote_loss", 0);
-    all.push_back(stats);
+    if (figures.contains("remote_score")) stats.remote_score = json_number_or(figures, "remote_score", 0);
+    stats.codec = json_string_or(figures, "codec", "");
+    stats.tier = json_string_or(figures, "tier", "");
+    stats.cpu_percent = json_number_or(figures, "cpu_percent", 0);
+    all.push_back(std::move(stats));
   }
   return all;
 }

@@ -94,26 +94,6 @@ void Engine::remove(AnchorId id, io::Instant now) {
   --anchor_count_;
 }
 
-/// A leg's figures join the process's when it goes: the packet path touches nothing shared.
-void Engine::count_totals(const Port& port) {
-  static telemetry::Counter& in = telemetry::counter("nearend_media_packets_in_total");
-  static telemetry::Counter& out = telemetry::counter("nearend_media_packets_out_total");
-  static telemetry::Counter& stranger = telemetry::counter("nearend_media_dropped_total", "kind=\"source\"");
-  static telemetry::Counter& malformed = telemetry::counter("nearend_media_dropped_total", "kind=\"malformed\"");
-  static telemetry::Counter& format = telemetry::counter("nearend_media_dropped_total", "kind=\"format\"");
-  static telemetry::Counter& srtp = telemetry::counter("nearend_media_dropped_total", "kind=\"srtp\"");
-  static telemetry::Counter& late = telemetry::counter("nearend_media_dropped_total", "kind=\"late\"");
-  static telemetry::Counter& ssrc = telemetry::counter("nearend_media_ssrc_changes_total");
-  in.add(port.counters.packets_in);
-  out.add(port.counters.packets_out);
-  stranger.add(port.counters.dropped_source);
-  malformed.add(port.counters.dropped_malformed);
-  format.add(port.counters.dropped_format);
-  srtp.add(port.counters.dropped_srtp);
-  late.add(port.counters.late);
-  ssrc.add(port.counters.ssrc_changes);
-}
-
 void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor || remote.stream >= anchor->streams.size()) return;
@@ -144,6 +124,8 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
     port.next_report = now + std::chrono::milliseconds(2500);
     port.rtt_ms.reset();
     port.remote_loss.reset();
+    port.remote_score10 = 0;
+    port.reference_received = 0;
     port.sr_received_middle = 0;
   } else {
     port.gate.update_rule(remote);
@@ -152,6 +134,9 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
   if (port.protection) activate(*anchor);
   const bool is_first = !std::exchange(port.has_remote, true);
   port.codecs = CodecList(remote.formats);
+  port.codec_hash = remote.formats.empty() ? 0 : codec_of(remote.formats.front()).name_hash;
+  port.wants_voip_metrics = remote.wants_voip_metrics;
+  port.wants_reference_time = remote.wants_reference_time;
   const bool was_held = !port.may_receive;
   port.may_send = remote.may_send;
   port.may_receive = remote.may_receive;
@@ -188,38 +173,6 @@ void Engine::add_decoded(StreamStats& figures, const Anchor& anchor, Side side, 
   figures.discarded = counted.discarded;
   figures.concealed_ms = counted.concealed_ms;
   figures.recovered_ms = counted.recovered_ms;
-}
-
-std::vector<StreamStats> Engine::stats(AnchorId id) {
-  std::vector<StreamStats> all;
-  Anchor* anchor = find(id);
-  if (!anchor) return all;
-  read_lent(*anchor);
-  for (Stream& stream : anchor->streams) {
-    for (Side side : {Side::outer, Side::inner}) {
-      if (side == Side::inner && !stream.has_inner) continue;
-      const Port& port = stream.at(side);
-      const PortCounters& counted = port.counters;
-      StreamStats figures;
-      figures.side = side;
-      figures.kind = stream.kind;
-      figures.packets_in = counted.packets_in;
-      figures.octets_in = counted.octets_in;
-      figures.packets_out = counted.packets_out;
-      figures.octets_out = counted.octets_out;
-      figures.lost = static_cast<uint64_t>(std::max<int64_t>(0, counted.lost_before + port.receiver.lost()));
-      figures.late = counted.late;
-      add_decoded(figures, *anchor, side, port);
-      figures.dropped_source = counted.dropped_source;
-      figures.dropped_srtp = counted.dropped_srtp;
-      figures.dropped_malformed = counted.dropped_malformed + counted.dropped_format;
-      figures.jitter_ms = port.receiver.jitter_ms(port.clock_rate);
-      if (port.rtt_ms) figures.rtt_ms = *port.rtt_ms;
-      if (port.remote_loss) figures.remote_loss = *port.remote_loss;
-      all.push_back(figures);
-    }
-  }
-  return all;
 }
 
 }  // namespace nearend::media

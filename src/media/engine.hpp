@@ -56,6 +56,11 @@ class Engine {
   /// Before the first anchor; none: everything is relayed here. `kernel` outlives this.
   void set_kernel(KernelPath* kernel) { kernel_ = kernel; }
 
+  /// What reads and writes the sockets here, for the figures: "range" or "sockets".
+  void set_reader(std::string_view name) { reader_ = name; }
+  /// How much of a core the thread had in the last second; split among the legs by their packets.
+  void note_cpu(double percent);
+
   /// `datagram` may be rewritten in place.
   void input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now);
   /// To be called every 20 ms while has_work().
@@ -228,10 +233,17 @@ class Engine {
   void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                   io::Instant now);
   void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
+  void read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instant now);
+  void write_extended(rtp::RtcpWriter& writer, Port& port, io::Instant now);
   void send_report(Anchor& anchor, Port& port, io::Instant now);
   void request_picture(Port& source, uint32_t ssrc);
-  static void count_totals(const Port& port);
   uint64_t ntp(io::Instant now) const;
+
+  // engine_figures.cpp
+  void observe(Anchor& anchor, io::Instant now);
+  void observe(const Anchor& anchor, const Stream& stream, Port& port);
+  static void count_totals(Port& port);
+  std::string_view tier_of(const Anchor& anchor, const Port& port) const;
 
   // engine_jobs.cpp
   AnchorJobs& jobs_of(Anchor& anchor);
@@ -261,6 +273,9 @@ class Engine {
   uint64_t start_hash_;  // keeps slot numbers out of the names in RTCP
   uint64_t last_source_;
   size_t anchor_count_ = 0;
+  std::string_view reader_ = "sockets";
+  double cpu_percent_ = 0;
+  double packets_a_second_ = 0, packets_counting_ = 0;  // of all ports, as of the last note_cpu and since
   size_t sweep_ = 0;
   io::Instant shown_at_{};                        // for taps: a tick old at most
   std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot

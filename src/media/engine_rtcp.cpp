@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "media/engine.hpp"
+#include "media/quality.hpp"
+#include "rtp/rtcp_xr.hpp"
 
 namespace nearend::media {
 namespace {
@@ -59,6 +61,7 @@ void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Ins
       port.sr_received_middle = static_cast<uint32_t>(rtp::sender_info(*packet)->ntp >> 16);
       port.sr_received_at = now;
     }
+    read_extended(port, *packet, now);
     for (size_t i = 0; auto block = rtp::report_block(*packet, i); ++i) {
       if (block->ssrc != port.out.ssrc()) continue;
       port.remote_loss = static_cast<float>(block->fraction_lost) / 256;
@@ -66,6 +69,56 @@ void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Ins
     }
   }
   if (reader.is_broken()) ++port.counters.dropped_malformed;
+}
+
+/// What is said of our stream, and what asks for an answer (RFC 3611 4.4, 4.5, 4.7).
+void Engine::read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instant now) {
+  rtp::XrReader reader(packet);
+  while (const auto block = reader.next()) {
+    if (const auto theirs = rtp::reference_time(*block)) {
+      port.reference_received = static_cast<uint32_t>(*theirs >> 16);
+      port.reference_received_at = now;
+    }
+    for (size_t i = 0; const auto delay = rtp::reference_delay(*block, i); ++i) {
+      if (delay->ssrc != port.out.ssrc()) continue;
+      if (const auto trip = rtp::round_trip_ms(*delay, ntp(now))) port.rtt_ms = static_cast<float>(*trip);
+    }
+    const auto heard = rtp::voip_metrics(*block);
+    if (!heard || heard->ssrc != port.out.ssrc()) continue;
+    if (heard->listening_score10 != rtp::VoipMetrics::unknown) port.remote_score10 = heard->listening_score10;
+    if (heard->round_trip_ms != 0 && !port.rtt_ms) port.rtt_ms = heard->round_trip_ms;
+  }
+}
+
+/// For a far end whose description asks for it.
+void Engine::write_extended(rtp::RtcpWriter& writer, Port& port, io::Instant now) {
+  const uint32_t ours = port.out.ssrc();
+  if (port.wants_reference_time) rtp::write_reference_time(writer, ours, ntp(now));
+  if (port.reference_received != 0) {
+    const auto held = std::chrono::duration<double>(now - port.reference_received_at).count();
+    rtp::write_reference_delay(writer, ours,
+                               {.ssrc = port.remote_ssrc,
+                                .last_reference = std::exchange(port.reference_received, 0),
+                                .delay = static_cast<uint32_t>(held * 65536)});
+  }
+  if (!port.wants_voip_metrics || !port.receiver.has_begun()) return;
+  StreamStats figures{.packets_in = port.counters.packets_in, .late = port.counters.late};
+  figures.lost = static_cast<uint64_t>(std::max<int64_t>(0, port.receiver.lost()));
+  figures.jitter_ms = port.receiver.jitter_ms(port.clock_rate);
+  if (port.rtt_ms) figures.rtt_ms = *port.rtt_ms;
+  const auto quality = quality_of(figures);
+  if (!quality) return;
+  const auto part = [&](uint64_t count) {
+    const double all = static_cast<double>(figures.packets_in + figures.lost);
+    return static_cast<uint8_t>(std::min(255.0, 256 * static_cast<double>(count) / all));
+  };
+  rtp::VoipMetrics heard{.ssrc = port.remote_ssrc, .loss = part(figures.lost), .discard = part(figures.late)};
+  heard.round_trip_ms = static_cast<uint16_t>(figures.rtt_ms.value_or(0));
+  heard.end_system_ms = static_cast<uint16_t>(port.ptime_ms + 2 * figures.jitter_ms);
+  heard.rating = static_cast<uint8_t>(std::clamp(quality->rating, 0.0, 100.0));
+  heard.listening_score10 = static_cast<uint8_t>(quality->score * 10);
+  heard.conversation_score10 = heard.listening_score10;
+  rtp::write_voip_metrics(writer, ours, heard);
 }
 
 void Engine::request_picture(Port& source, uint32_t ssrc) {
@@ -116,6 +169,7 @@ void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
   const auto end =
       fmt::format_to_n(name.begin(), name.size(), "{:016x}", static_cast<uint64_t>(anchor.id) ^ start_hash_);
   writer.cname(port.out.ssrc(), {name.data(), std::min(end.size, name.size())});
+  write_extended(writer, port, now);
   send_rtcp(port, to, {buffer.data(), writer.size()});
 }
 

@@ -195,6 +195,7 @@ void Engine::send_sound(Anchor& anchor, Port& port, std::span<const uint8_t> pay
 
 void Engine::check(Anchor& anchor, io::Instant now) {
   if (kernel_) check_lent(anchor, now);
+  observe(anchor, now);
   if (needs_noise(anchor, now)) activate(anchor);
   const Port& first = anchor.streams.front().outer;
   const bool is_expected = first.has_remote && first.may_receive && first.gate.described().port != 0;

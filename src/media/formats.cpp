@@ -15,6 +15,20 @@ uint32_t hash_name(std::string_view name) {
 
 }  // namespace
 
+size_t codec_number(uint32_t name_hash) {
+  static const auto hashes = [] {
+    std::array<uint32_t, codec_names.size()> all{};
+    std::ranges::transform(codec_names, all.begin(), hash_name);
+    return all;
+  }();
+  return static_cast<size_t>(std::ranges::find(hashes, name_hash) - hashes.begin());
+}
+
+std::string_view codec_name(uint32_t name_hash) {
+  const size_t number = codec_number(name_hash);
+  return number < codec_names.size() ? codec_names[number] : "other";
+}
+
 Codec codec_of(const Format& format) {
   Codec codec{.payload_type = format.payload_type,
               .channels = format.channels,

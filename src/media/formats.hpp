@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "codec/codec.hpp"
 #include "media/control.hpp"
@@ -38,6 +39,13 @@ struct Codec {
 Codec codec_of(const Format& format);
 /// How it is coded, for a sample rate that loses nothing which the other side, with `other_rate`, could hear.
 codec::Settings settings_of(const Codec& codec, uint32_t other_rate);
+
+/// Names under which the figures tell of a codec; others are "other".
+inline constexpr std::array<std::string_view, 10> codec_names{"PCMU", "PCMA", "G722", "opus", "G729",
+                                                              "AMR",  "L16",  "iLBC", "VP8",  "H264"};
+/// By the hash of a Codec's name: its place among those, or their number.
+size_t codec_number(uint32_t name_hash);
+std::string_view codec_name(uint32_t name_hash);
 
 /// The negotiated formats of one side of one stream, at most 12; what lies above is not relayed.
 class CodecList {

@@ -47,6 +47,7 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, const Tie
       engine_(start, *this, worker_) {
   if (tiers.flows) engine_.set_kernel(&kernel_.emplace(*tiers.flows));
   std::vector<int> descriptors{queue_->wake, timer_};
+  if (tiers.steering) engine_.set_reader("range");
   if (tiers.steering)
     for (int socket : range_.emplace(*tiers.steering, start.index).sockets())
       if (socket >= 0) descriptors.push_back(socket);
@@ -236,6 +237,21 @@ void MediaThread::run_ticks() {
   uint64_t passed = 0;
   if (::read(timer_, &passed, sizeof(passed)) != sizeof(passed)) return;
   for (uint64_t i = 0; i < std::min(passed, ticks_made_up_max); ++i) engine_.tick(now());
+  note_cpu();
+}
+
+/// Once a second: what the thread took of its core, softirqs apart.
+void MediaThread::note_cpu() {
+  const io::Instant at = now();
+  if (at - noted_ < std::chrono::seconds(1)) return;
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  const std::chrono::nanoseconds cpu = std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  const auto more = cpu - std::exchange(cpu_at_note_, cpu);
+  static telemetry::Counter& total = telemetry::counter("nearend_media_cpu_microseconds_total");
+  total.add(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(more).count()));
+  engine_.note_cpu(100.0 * static_cast<double>(more.count()) / static_cast<double>((at - noted_).count()));
+  noted_ = at;
 }
 
 bool MediaThread::is_range(int descriptor) const {

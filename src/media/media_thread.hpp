@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -87,6 +88,7 @@ class MediaThread final : private EngineOutput {
   bool read_range(int socket);
   void drain_range();
   void run_ticks();
+  void note_cpu();
   void arm_tick();
   void flush();
   void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override {
@@ -99,6 +101,8 @@ class MediaThread final : private EngineOutput {
   std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();  // shared with completions of workers
   int epoll_ = -1, timer_ = -1;
   bool is_stopping_ = false, is_ticking_ = false;
+  std::chrono::nanoseconds cpu_at_note_{0};
+  io::Instant noted_{};
   DatagramReader reader_;
   DatagramWriter writer_;
   std::vector<Watched> watched_;  // by descriptor

@@ -116,6 +116,7 @@ Result<AnchorInfo> NodeControl::allocate_now(AllocateRequest request) {
   if (held.lease.count() > 0 && !lease_timer_.is_running()) lease_timer_.start(lease_check, [this] { check_leases(); });
   AnchorInfo info = held.info;
   held_.emplace(info.id, std::move(held));
+  tell_fullness();
   return info;
 }
 
@@ -313,6 +314,14 @@ void NodeControl::drop(AnchorId anchor) {
   free_slots_.push_back(static_cast<uint32_t>(static_cast<uint64_t>(anchor)));
   free_sockets(held);
   forget(anchor);
+  tell_fullness();
+}
+
+void NodeControl::tell_fullness() const {
+  static telemetry::Gauge& anchors = telemetry::gauge("nearend_media_anchors");
+  static telemetry::Gauge& most = telemetry::gauge("nearend_media_anchors_max");
+  anchors.set(static_cast<int64_t>(held_.size()));
+  most.set(settings_.anchors_max);
 }
 
 void NodeControl::free_sockets(Held& held) {

@@ -132,6 +132,7 @@ class NodeControl : public Control {
   uint32_t jobs_max(JobKind kind) const;
   void free_sockets(Held& held);
   void drop(AnchorId anchor);
+  void tell_fullness() const;
   void check_leases();
 
   io::Loop& loop_;

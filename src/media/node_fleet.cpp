@@ -26,6 +26,24 @@ bool has_all(const std::vector<std::string>& capabilities, const std::vector<std
   return std::ranges::all_of(wanted, [&](const auto& one) { return std::ranges::count(capabilities, one) != 0; });
 }
 
+bool has_room(const NodeState& state, const std::vector<std::string>& wanted) {
+  return std::ranges::all_of(state.resources, [&](const NodeState::Resource& one) {
+    return one.used < one.max || one.max == 0 || std::ranges::count(wanted, one.name) == 0;
+  });
+}
+
+void add_resources(std::vector<NodeState::Resource>& all, const std::vector<NodeState::Resource>& more) {
+  for (const NodeState::Resource& one : more) {
+    const auto known = std::ranges::find(all, one.name, &NodeState::Resource::name);
+    if (known == all.end()) {
+      all.push_back(one);
+      continue;
+    }
+    known->used += one.used;
+    known->max += one.max;
+  }
+}
+
 std::unexpected<Error> gone(AnchorId anchor) {
   return fail(Error::Kind::not_found, "anchor {:x} is on no media node", static_cast<uint64_t>(anchor));
 }
@@ -64,8 +82,10 @@ std::vector<size_t> NodeFleet::candidates(const AllocateRequest& request) const 
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const HttpControl& node = *nodes_[i].control;
     if (!node.is_reachable() || !has_all(node.last_state().capabilities, request.needs)) continue;
-    able.push_back(
-        {.lacks_wanted = !has_all(node.last_state().capabilities, request.wants), .load = load_of(i), .node = i});
+    able.push_back({.lacks_wanted = !has_all(node.last_state().capabilities, request.wants) ||
+                                    !has_room(node.last_state(), request.wants),
+                    .load = load_of(i),
+                    .node = i});
   }
   std::ranges::sort(able);
   std::vector<size_t> numbers;
@@ -302,6 +322,7 @@ Task<Result<NodeState>> NodeFleet::state() {
     is_any = true;
     all.anchors += one.anchors;
     all.anchors_max += one.anchors_max;
+    add_resources(all.resources, one.resources);
     for (const std::string& capability : one.capabilities)
       if (std::ranges::count(all.capabilities, capability) == 0) all.capabilities.push_back(capability);
   }

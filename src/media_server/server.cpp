@@ -7,6 +7,7 @@
 #include "http/peer_signature.hpp"
 #include "io/tls_context.hpp"
 #include "media/control_json.hpp"
+#include "media/stream_report.hpp"
 #include "media_server/status.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -441,6 +442,36 @@ Server::Answer Server::list(const http::Form& query) const {
                                    {"leg", owner.leg}});
   }
   return json::value(json::object{{"anchors", std::move(anchors)}});
+}
+
+Task<Result<std::string>> Server::legs_json(std::string id) {
+  std::vector<std::pair<media::AnchorId, Owner>> held;
+  for (const auto& [anchor, owner] : owners_)
+    if ((id.empty() || owner.leg == id || owner.call == id) && std::ranges::count(released_, anchor) == 0)
+      held.emplace_back(anchor, owner);
+  if (held.empty() && !id.empty())
+    co_return fail(Error::Kind::not_found, "no leg or call '{}' is up here; /v1/legs lists those that are", id);
+  std::ranges::sort(held, {}, [](const auto& one) { return one.second.leg; });
+  const size_t more = held.size() - std::min(held.size(), legs_max);
+  held.resize(held.size() - more);
+  json::array legs;
+  for (const auto& [anchor, owner] : held) {
+    const auto stats = co_await control_.stats(anchor);
+    if (!stats) continue;  // it has gone meanwhile
+    legs.push_back(json::object{{"leg", owner.leg},
+                                {"call", owner.call},
+                                {"client", owner.client},
+                                {"anchor", media::id_text(static_cast<uint64_t>(anchor))},
+                                {"streams", media::report_of(*stats)}});
+  }
+  co_return to_json(json::object{{"legs", std::move(legs)}, {"more", more}});
+}
+
+Task<std::string> Server::state_json() {
+  const auto state = co_await control_.state();
+  json::value value = state ? media::to_value(*state) : json::value(json::object{});
+  value.get_object()["clients"] = clients_.size();
+  co_return to_json(value);
 }
 
 Task<Server::Answer> Server::recording(std::string method, std::string name, http::Form query) {

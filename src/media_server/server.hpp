@@ -46,6 +46,11 @@ class Server {
   /// Begins to listen.
   Result<void> start();
   Endpoint local() const;
+  /// JSON of the legs that are up, at most `legs_max`, or of one leg or call by its id: as a gateway's `/v1/legs`
+  /// (docs/gateway-api.md). Errors: not_found.
+  Task<Result<std::string>> legs_json(std::string id);
+  static constexpr size_t legs_max = 500;
+  Task<std::string> state_json();
 
  private:
   struct Numbered {

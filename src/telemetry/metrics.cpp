@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "telemetry/histogram.hpp"
 #include "telemetry/log.hpp"
 
 namespace nearend::telemetry {

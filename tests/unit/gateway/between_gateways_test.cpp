@@ -151,4 +151,37 @@ TEST_CASE("the star travels from gateway to gateway") {
   CHECK(world.was_told("anchor"));
 }
 
+TEST_CASE("a leg whose media node is lost tells the peer's gateway where it is now, and the router") {
+  Across world;
+  world.arm();
+  world.answer();
+  world.caller.on_event = [&](DialogId, DialogEvent& event) {
+    if (const auto* requested = std::get_if<event::Requested>(&event))
+      (void)world.caller.stack.respond(requested->transaction, 200, sdp_of("192.0.2.1", 4000));
+  };
+  world.x2.media.lines.clear();
+  world.told.clear();
+  world.x1.media.tell(static_cast<media::AnchorId>(1), media::event::Lost{"media node lost", 500ms});
+  world.world.run(500ms);
+  CHECK(world.x1.media.has("2 outer 192.0.2.1:4000 PCMU"));
+  CHECK(world.x1.media.has("2 connect inner"));
+  CHECK(world.caller.count<event::Requested>() == 1);
+  CHECK(world.x2.media.has("1 inner 203.0.113.1:20006 PCMU"));  // the second anchor's
+  CHECK(world.was_told("moved"));
+  CHECK(world.router.agent.last<event::Requested>().body.content.contains("m=audio 20006 "));
+
+  // The other one as well: it tells the first.
+  world.callee.on_event = [&](DialogId, DialogEvent& event) {
+    if (const auto* requested = std::get_if<event::Requested>(&event))
+      (void)world.callee.stack.respond(requested->transaction, 200, sdp_of("192.0.2.2", 5000));
+  };
+  world.x2.media.tell(static_cast<media::AnchorId>(1), media::event::Lost{"media node lost", 500ms});
+  world.world.run(500ms);
+  CHECK(world.x2.media.has("2 inner 203.0.113.1:20006 PCMU"));
+  CHECK(world.x2.media.has("2 connect inner"));
+  CHECK(world.x1.media.has("2 inner 203.0.113.2:20006 PCMU"));
+  CHECK(world.x1.gateway->legs() == 1);
+  CHECK(world.x2.gateway->legs() == 1);
+}
+
 }  // namespace nearend::gateway::test

@@ -259,6 +259,49 @@ TEST_CASE("F4: a prompt at the router, then a bridge in the region: the media co
   flow.finish();
 }
 
+namespace {
+
+Task<void> say_hello(Flow& flow, Call& call) {
+  auto answered = co_await call.answer();
+  if (!answered) co_return;
+  media::PlayRequest play;
+  play.sources.push_back({.kind = media::Source::Kind::speech, .value = "hello"});
+  flow.played = co_await call.play(std::move(play));
+}
+
+}  // namespace
+
+TEST_CASE("media nodes that are lost at either end of a prompt are replaced, and the prompt is heard") {
+  Settings settings = Bench::defaults();
+  settings.plan = call::PlanPreference::remote;
+  Flow flow(settings);
+  flow.verbs = [&](Call& call) { return say_hello(flow, call); };
+  flow.caller.on_event = [&](sip::DialogId, sip::DialogEvent& event) {
+    if (const auto* requested = std::get_if<sip::event::Requested>(&event))
+      (void)flow.caller.stack.respond(requested->transaction, 200, sdp_of("192.0.2.1", 4000));
+  };
+  flow.call();
+  REQUIRE(flow.media.has("1 play hello"));
+  REQUIRE(flow.near.media.has("1 connect inner"));
+
+  flow.near.media.tell(static_cast<media::AnchorId>(1), media::event::Lost{"media node lost", 500ms});
+  flow.world.run(500ms);
+  CHECK(flow.near.media.has("2 connect inner"));
+  CHECK(flow.media.has("1 outer 198.51.100.7:20006 PCMU"));  // the router's node follows
+  CHECK(flow.caller.count<sip::event::Requested>() == 1);
+
+  flow.media.tell(static_cast<media::AnchorId>(1), media::event::Lost{"media node lost", 500ms});
+  flow.world.run(500ms);
+  CHECK(flow.media.has("2 play hello"));
+  CHECK(flow.near.media.has("2 inner 198.51.100.9:20004 PCMU"));
+  CHECK_FALSE(flow.played.has_value());
+  flow.media.tell(static_cast<media::AnchorId>(2), media::event::PlayEnded{.job = static_cast<media::JobId>(2)});
+  flow.world.run(2s);
+  CHECK(flow.played.has_value());
+  CHECK(flow.near.gateway->legs() == 0);
+  CHECK(flow.router.anchors() == 0);
+}
+
 TEST_CASE("a continuation runs at the gateway and the router does not repeat it") {
   Flow flow;
   flow.request.continuation = {.kind = call::Continuation::Kind::play,

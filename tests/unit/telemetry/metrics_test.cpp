@@ -1,5 +1,7 @@
 #include "telemetry/metrics.hpp"
 
+#include "telemetry/histogram.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace nearend::telemetry;
