@@ -361,8 +361,10 @@ Task<void> HttpControl::feel_pulse() {
       state_ = std::move(*state);
       for (AnchorId anchor : std::exchange(given_up_, {})) tell(anchor, "DELETE", anchor_target(anchor, ""), nullptr);
       set_reachable(true);
+      if (watcher_) watcher_();
     } else {
       trouble_ = state.error().text;
+      if (missed == 0) missed_since_ = loop_.now();
       if (++missed == pulses_missed_max) set_reachable(false);
     }
     const io::Instant next = loop_.now() + (state ? settings_.pulse : settings_.pulse / pulses_missed_max);
@@ -378,7 +380,7 @@ void HttpControl::set_reachable(bool is_reachable) {
   else
     telemetry::warn("media_node_unreachable",
                     {{"node", settings_.url}, {"anchors", anchors_.size()}, {"why", trouble_}});
-  if (watcher_) watcher_();
+  if (!is_reachable && watcher_) watcher_();
 }
 
 }  // namespace nearend::media

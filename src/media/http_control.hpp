@@ -42,7 +42,10 @@ class HttpControl final : public Control {
   const NodeState& last_state() const { return state_; }
   /// Why it is not, in words.
   const std::string& trouble() const { return trouble_; }
-  /// Called when the node has become reachable or unreachable.
+  /// When it last answered, and when it first did not since.
+  io::Instant heard() const { return heard_; }
+  io::Instant missed_since() const { return missed_since_; }
+  /// Called at each answer to a pulse, and when the node has become unreachable.
   void set_watcher(std::move_only_function<void()> watcher) { watcher_ = std::move(watcher); }
   /// Anchors that are held there.
   size_t anchors() const { return anchors_.size(); }
@@ -116,7 +119,7 @@ class HttpControl final : public Control {
   std::set<AnchorId> given_up_;
   std::move_only_function<void()> watcher_;
   NodeState state_;
-  io::Instant heard_{};  // when the node last answered
+  io::Instant heard_{}, missed_since_{};
   bool is_reachable_ = false;
   std::string trouble_ = "not asked yet";
   io::Mailbox<bool> doubts_;  // what failed says that the node may be gone

@@ -162,15 +162,19 @@ void NodeFleet::on_event(size_t node, AnchorId anchor, Event event) {
   });
 }
 
-/// Where no other node is there, a talk on one that does not answer may still be a talk: its media needs nobody.
+/// Where no other node is there, a talk on one that does not answer may still be a talk: its media needs nobody. One
+/// that has answered since that one stopped is there; one that has not may be lost to us as well.
 void NodeFleet::review() {
-  const bool has_other = std::ranges::any_of(nodes_, [](const Node& node) { return node.control->is_reachable(); });
-  if (!has_other) return;
   for (Node& node : nodes_) {
-    if (node.control->is_reachable() || node.control->anchors() == 0) continue;
-    telemetry::warn("media_node_lost", {{"node", node.control->url()}, {"anchors", node.control->anchors()}});
+    HttpControl& lost = *node.control;
+    if (lost.is_reachable() || lost.anchors() == 0) continue;
+    const bool has_other = std::ranges::any_of(nodes_, [&](const Node& other) {
+      return other.control->is_reachable() && other.control->heard() > lost.missed_since();
+    });
+    if (!has_other) continue;
+    telemetry::warn("media_node_lost", {{"node", lost.url()}, {"anchors", lost.anchors()}});
     telemetry::counter("nearend_media_nodes_lost_total").add();
-    node.control->give_up("media node lost");
+    lost.give_up("media node lost");
   }
 }
 
