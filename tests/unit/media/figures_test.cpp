@@ -71,10 +71,10 @@ TEST_CASE("a leg's second is told while it is up: packets, tier, codec and how i
   CHECK(counted("nearend_media_codec_seconds_total", "codec=\"PCMU\"") - spoken >= 18);
   CHECK(scores >= 18);
   CHECK(score.between(score.bounds().size()) + score.between(score.bounds().size() - 1) >= 18);  // above 4.3
+  const uint64_t all = talk.a.count + talk.b.count;
   talk.world.node->release(talk.leg_a.id);
   talk.world.node->release(talk.leg_b.id);
   talk.world.loop.run_for(100ms);
-  const uint64_t all = talk.a.count + talk.b.count - 2;
   CHECK(counted("nearend_media_packets_in_total") - in + 4 >= all);  // and nothing twice
   CHECK(counted("nearend_media_packets_in_total") - in <= all);
 }
@@ -109,6 +109,8 @@ TEST_CASE("a far end whose description asks for it is told by XR what we hear of
   CHECK(heard->listening_score10 >= 35);
   CHECK(heard->listening_score10 <= 43);
   CHECK(talk.blocks(rtp::XrBlock::Type::reference_time).size() >= 3);
+  // What the node says as it goes comes after the phones have gone.
+  talk.world.net.delay = [](const Endpoint&, const Endpoint&, io::Bytes) { return std::nullopt; };
 }
 
 TEST_CASE("nobody is sent extended reports who has not asked") {
