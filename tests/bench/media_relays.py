@@ -64,10 +64,14 @@ def is_in_kernel(name):
 
 
 def search(name, program, load, first, seconds, is_steered, say):
-    """The most calls that one core carries: a sixth more each time until it does not, twice."""
+    """The most calls that one core carries: a sixth more each time until it does not, twice, or cannot be set up: a process
+    may not open as many descriptors everywhere."""
     best, calls, misses = None, first, 0
     while calls <= 3700 and misses < 2:
-        row = run_one(name, program, load, calls, 2.5, seconds, is_steered)
+        try:
+            row = run_one(name, program, load, calls, 2.5, seconds, is_steered)
+        except Failed as failed:
+            return {**(best or {"calls": 0, "cpu": 0}), "refused": str(failed)[:120]}
         row["is_clean"] = is_clean(row)
         say(row)
         if row["is_clean"]:
@@ -87,8 +91,9 @@ def search_all(wanted, options, load, say):
         if is_steered not in alone:
             alone[is_steered] = most("direct", is_steered)["calls"]
         best = most(name, is_steered)
+        ended_by = "the generator" if best["calls"] >= 0.8 * alone[is_steered] else "the relay"
         yield {"relay": name, "calls": best["calls"], "cpu": best["cpu"], "direct": alone[is_steered],
-               "ended_by": "the generator" if best["calls"] >= 0.8 * alone[is_steered] else "the relay"}
+               "ended_by": "descriptors" if "refused" in best else ended_by, "refused": best.get("refused")}
 
 
 def ratios(rows):

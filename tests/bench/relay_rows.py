@@ -102,7 +102,7 @@ def bare(options, table):
 
 def most(options, table):
     before = results.load()
-    told = [one["most"] for one in run("media_relays.py", options, "--search", "300", "--seconds", "4") if "most" in one]
+    told = [one["most"] for one in run("media_relays.py", options, "--search", "400", "--seconds", "3") if "most" in one]
     found = {one["relay"]: one for one in told}
     if not found.get("rtpengine", {}).get("calls"):
         table.put("relay-max", MISSING, None, "tools/bench relay-max", before)
@@ -117,7 +117,7 @@ def most(options, table):
         is_our_end = one["ended_by"] == "the relay"
         holds = holds and (one["calls"] >= BOUNDS["relay-max"][name] * theirs or not is_our_end)
         words.append(f"{name} {one['calls']} ({one['calls'] / theirs:.1f} x, {one['cpu']:.0f} % of the core"
-                     + ("" if is_our_end else f"; the generator's end, {one['direct']} without a relay") + ")")
+                     + ("" if is_our_end else f"; ended by {one['ended_by']}, {one['direct']} without a relay") + ")")
     table.put("relay-max", ", ".join(words), holds, "tools/bench relay-max", before)
 
 
