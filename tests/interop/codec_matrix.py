@@ -9,7 +9,7 @@
 
 Both phones speak a tone that rises by 1000 Hz a second, so that each moment of what was heard tells which moment of what
 was said it is; what only knows voices gets bursts of one, whose beginnings are told apart from the pauses. Bounds: slip (how far that shifts within a call) <= 20 ms, gap (without the tone) <= 40 ms.
-Exit code 77: baresip is not installed.
+Exit code 77: baresip is not installed, or has no network to speak over.
 """
 import argparse
 import array
@@ -448,6 +448,27 @@ def arguments():
     return parser.parse_intermixed_args()
 
 
+def has_interface():
+    """A softphone describes itself by the address of an interface that is not loopback."""
+    lines = subprocess.run(["ip", "-br", "-4", "addr"], capture_output=True, text=True).stdout.splitlines()
+    return any(not line.startswith("lo ") and "/" in line for line in lines)
+
+
+def find_interface():
+    """Where there is only loopback, a network of our own with an interface that leads nowhere; False: not possible here."""
+    if has_interface():
+        return True
+    if not os.environ.get("NEAREND_MATRIX_NETWORK"):
+        os.environ["NEAREND_MATRIX_NETWORK"] = "own"
+        if subprocess.run(["unshare", "-Urn", "true"], capture_output=True).returncode == 0:
+            os.execvp("unshare", ["unshare", "-Urn", sys.executable, *sys.argv])
+        return False
+    for words in ("link set lo up", "link add phones0 type veth peer name phones1", "addr add 192.0.2.10/24 dev phones0",
+                  "link set phones0 up", "link set phones1 up", "route add default dev phones0"):
+        subprocess.run(["ip", *words.split()], capture_output=True)
+    return has_interface()
+
+
 def main():
     options = arguments()
     if options.list:
@@ -456,6 +477,9 @@ def main():
         return 0
     if not shutil.which("baresip") or not os.path.isdir(MODULES):
         print("SKIPPED: baresip is not installed (tools/packages.txt)")
+        return 77
+    if not find_interface():
+        print("SKIPPED: baresip needs an interface besides loopback, and no network of its own can be made here")
         return 77
     transport = TRANSPORTS[options.transport]
     calls = plan(options)
