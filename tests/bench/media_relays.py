@@ -153,7 +153,7 @@ def main():
     parser.add_argument("--search", type=int, metavar="FROM", help="look for the most calls, beginning with so many")
     parser.add_argument("--steering", choices=("kernel", "all"), default="kernel",
                         help="for whom loopback's packets are taken in by the relay's core")
-    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet core before each run")
+    parser.add_argument("--patience", type=float, default=30, help="seconds to wait for a quiet core before each run")
     parser.add_argument("--json", action="store_true", help="a JSON object a row on stdout, then one with the ratios")
     options = parser.parse_args()
     enter_namespace()

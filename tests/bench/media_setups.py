@@ -39,7 +39,7 @@ def main():
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--lanes", type=int, default=16, help="calls that are being set up at a time")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a quiet core before each run")
+    parser.add_argument("--patience", type=float, default=30, help="seconds to wait for a quiet core before each run")
     parser.add_argument("--json", action="store_true", help="a JSON object a relay")
     options = parser.parse_args()
     enter_namespace()

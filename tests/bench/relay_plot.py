@@ -3,6 +3,7 @@ import os
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COLOURS = {"rtpengine": "#8c8c8c", "sockets": "#d1850f", "range": "#2a78b5", "kernel": "#1c8a4a"}
+BROKEN_US = 1000  # a relay that is behind is drawn at the upper edge
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, PANEL, GAP = 940, 360, 56, 44, 40, 330, 110
 
 
@@ -21,7 +22,7 @@ class Panel:
 
     def at(self, calls, value):
         return (self.x + calls / self.calls_max * PANEL,
-                HEIGHT - BOTTOM - min(value, self.top) / self.top * (HEIGHT - BOTTOM - TOP))
+                HEIGHT - BOTTOM - max(0, min(value, self.top)) / self.top * (HEIGHT - BOTTOM - TOP))
 
     def frame(self):
         lines = [f'<text x="{self.x}" y="20" font-weight="bold">{self.title}</text>']
@@ -51,7 +52,7 @@ def draw(rows, path=os.path.join(ROOT, "docs/media-relays.svg")):
     calls_max = max(row["calls"] for row in rows)
     panels = [Panel(LEFT, "CPU of the relay's core", " %", calls_max, nice_top(max(row["cpu"] for row in rows))),
               Panel(LEFT + PANEL + GAP, "delay at the middle, added", " µs", calls_max,
-                    nice_top(max(row["added_us"] for row in rows if "added_us" in row)))]
+                    nice_top(max(row["added_us"] for row in rows if row.get("added_us", 0) < BROKEN_US)))]
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
              'font-family="sans-serif" font-size="12">', f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>']
     for panel, key in zip(panels, ("cpu", "added_us")):
