@@ -142,7 +142,15 @@ void NodeFleet::leave_call(const std::string& call, size_t node) {
   if (found != calls_.end() && found->second.node == node && --found->second.anchors == 0) calls_.erase(found);
 }
 
+void NodeFleet::leave_room(AnchorId anchor) {
+  const auto seat = seats_.find(anchor);
+  if (seat == seats_.end()) return;
+  if (const auto room = rooms_.find(seat->second); room != rooms_.end() && --room->second.legs == 0) rooms_.erase(room);
+  seats_.erase(seat);
+}
+
 void NodeFleet::forget(AnchorId anchor) {
+  leave_room(anchor);
   const auto found = anchors_.find(anchor);
   if (found == anchors_.end()) return;
   leave_call(found->second, number_of(anchor));
@@ -178,11 +186,17 @@ void NodeFleet::review() {
   }
 }
 
-Task<Result<void>> NodeFleet::set_remote(AnchorId anchor, Side side, Remote remote) {
+template <class T, class... Args>
+Task<Result<T>> NodeFleet::pass_on(AnchorId anchor, Task<Result<T>> (HttpControl::*command)(AnchorId, Args...),
+                                   std::type_identity_t<Args>... args) {
   HttpControl* node = node_of(anchor);
   if (node == nullptr) co_return gone(anchor);
-  auto set = co_await node->set_remote(bare(anchor), side, std::move(remote));
-  co_return set;
+  auto answer = co_await (node->*command)(bare(anchor), std::move(args)...);
+  co_return answer;
+}
+
+Task<Result<void>> NodeFleet::set_remote(AnchorId anchor, Side side, Remote remote) {
+  return pass_on(anchor, &HttpControl::set_remote, side, std::move(remote));
 }
 
 Result<Path> NodeFleet::inside(AnchorId anchor, Path path) const {
@@ -216,10 +230,7 @@ void NodeFleet::open(AnchorId anchor) {
 }
 
 Task<Result<JobId>> NodeFleet::play(AnchorId anchor, PlayRequest request) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto job = co_await node->play(bare(anchor), std::move(request));
-  co_return job;
+  return pass_on(anchor, &HttpControl::play, std::move(request));
 }
 
 Task<Result<JobId>> NodeFleet::record(AnchorId anchor, RecordRequest request) {
@@ -235,24 +246,15 @@ Task<Result<JobId>> NodeFleet::record(AnchorId anchor, RecordRequest request) {
 }
 
 Task<Result<JobId>> NodeFleet::collect(AnchorId anchor, CollectRequest request) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto job = co_await node->collect(bare(anchor), std::move(request));
-  co_return job;
+  return pass_on(anchor, &HttpControl::collect, std::move(request));
 }
 
 Task<Result<JobId>> NodeFleet::tap(AnchorId anchor, TapRequest request) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto job = co_await node->tap(bare(anchor), std::move(request));
-  co_return job;
+  return pass_on(anchor, &HttpControl::tap, std::move(request));
 }
 
 Task<Result<std::string>> NodeFleet::capture(AnchorId anchor, JobId job) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto packets = co_await node->capture(bare(anchor), job);
-  co_return packets;
+  return pass_on(anchor, &HttpControl::capture, job);
 }
 
 Task<Result<void>> NodeFleet::seat(AnchorId anchor, Seat seat) {
@@ -261,29 +263,32 @@ Task<Result<void>> NodeFleet::seat(AnchorId anchor, Seat seat) {
   if (seat.coached != AnchorId::none && number_of(seat.coached) != number_of(anchor))
     co_return fail(Error::Kind::invalid, "coached: {:x} is on another media node", static_cast<uint64_t>(seat.coached));
   seat.coached = bare(seat.coached);
+  // Two halves of a room that do not hear each other would be worse than a refusal.
+  const auto room = rooms_.find(seat.room);
+  if (room != rooms_.end() && room->second.node != number_of(anchor))
+    co_return fail(Error::Kind::unavailable, "room {} is on another media node than the leg", seat.room);
+  leave_room(anchor);
+  if (!seat.room.empty()) {
+    Room& entered = rooms_[seat.room];
+    entered.node = number_of(anchor);
+    ++entered.legs;
+    seats_[anchor] = seat.room;
+  }
   auto taken = co_await node->seat(bare(anchor), std::move(seat));
+  if (!taken) leave_room(anchor);
   co_return taken;
 }
 
 Task<Result<JobId>> NodeFleet::listen(AnchorId anchor, ListenRequest request) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto job = co_await node->listen(bare(anchor), std::move(request));
-  co_return job;
+  return pass_on(anchor, &HttpControl::listen, std::move(request));
 }
 
 Task<Result<JobId>> NodeFleet::stream(AnchorId anchor, StreamRequest request) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto job = co_await node->stream(bare(anchor), std::move(request));
-  co_return job;
+  return pass_on(anchor, &HttpControl::stream, std::move(request));
 }
 
 Task<Result<void>> NodeFleet::change(AnchorId anchor, JobId job, JobChange change) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto changed = co_await node->change(bare(anchor), job, std::move(change));
-  co_return changed;
+  return pass_on(anchor, &HttpControl::change, job, std::move(change));
 }
 
 void NodeFleet::stop(AnchorId anchor, JobId job) {
@@ -301,10 +306,7 @@ void NodeFleet::watch_silence(AnchorId anchor, milliseconds after) {
 }
 
 Task<Result<std::vector<StreamStats>>> NodeFleet::stats(AnchorId anchor) {
-  HttpControl* node = node_of(anchor);
-  if (node == nullptr) co_return gone(anchor);
-  auto figures = co_await node->stats(bare(anchor));
-  co_return figures;
+  return pass_on(anchor, &HttpControl::stats);
 }
 
 void NodeFleet::renew(AnchorId anchor, std::chrono::seconds lease) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -30,7 +31,8 @@ class NodeFleet final : public Control {
   Task<Result<void>> connect(AnchorId anchor, Path path) override;
   Task<Result<void>> arm(AnchorId anchor, Path path) override;
   void open(AnchorId anchor) override;
-  /// A room is on one node: errors too: invalid, when the coached leg is on another.
+  /// A room is on one node. Errors too: unavailable, when it is on another than the leg; invalid, when the coached leg
+  /// is.
   Task<Result<void>> seat(AnchorId anchor, Seat seat) override;
   Task<Result<JobId>> play(AnchorId anchor, PlayRequest request) override;
   Task<Result<JobId>> record(AnchorId anchor, RecordRequest request) override;
@@ -60,6 +62,10 @@ class NodeFleet final : public Control {
     size_t node = 0;
     uint32_t anchors = 0;
   };
+  struct Room {
+    size_t node = 0;
+    uint32_t legs = 0;
+  };
   struct Candidate {
     bool lacks_wanted = false;
     double load = 0;
@@ -75,6 +81,11 @@ class NodeFleet final : public Control {
   void on_event(size_t node, AnchorId anchor, Event event);
   void forget(AnchorId anchor);
   void leave_call(const std::string& call, size_t node);
+  void leave_room(AnchorId anchor);
+  /// A command as it is, to the node that has the anchor.
+  template <class T, class... Args>
+  Task<Result<T>> pass_on(AnchorId anchor, Task<Result<T>> (HttpControl::*command)(AnchorId, Args...),
+                          std::type_identity_t<Args>... args);
   void review();
 
   io::Loop& loop_;
@@ -83,6 +94,8 @@ class NodeFleet final : public Control {
   EventHandler handler_;
   std::unordered_map<std::string, Call> calls_;
   std::unordered_map<AnchorId, std::string> anchors_;  // and the call of each
+  std::unordered_map<std::string, Room> rooms_;
+  std::unordered_map<AnchorId, std::string> seats_;  // and the room of each
 };
 
 }  // namespace nearend::media

@@ -35,7 +35,7 @@ struct Far {
 /// Three nodes and who uses them.
 struct Fleet {
   Fleet() {
-    const std::vector<std::string> all{"bridge", "play", "tts", "record", "collect"};
+    const std::vector<std::string> all{"bridge", "play", "tts", "record", "collect", "mix"};
     add({.port_first = 20000, .port_last = 20399, .capabilities = all, .anchors_max = 40});
     add({.port_first = 21000, .port_last = 21399, .capabilities = all, .anchors_max = 40});
     add({.port_first = 22000, .port_last = 22399, .capabilities = {"bridge"}, .anchors_max = 40});
@@ -90,11 +90,11 @@ TEST_CASE("calls are spread over the nodes that can do what is wanted, all legs 
 
 TEST_CASE("what no node can do is refused by name, and so are calls above what all can hold") {
   Fleet fleet;
-  AllocateRequest request{.call = "CA1", .leg = "a", .needs = {"mix"}, .lease = {}};
+  AllocateRequest request{.call = "CA1", .leg = "a", .needs = {"stream"}, .lease = {}};
   const auto refused = fleet.world.wait(fleet.fleet->allocate(request));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Error::Kind::unsupported);
-  CHECK(refused.error().text.contains("mix"));
+  CHECK(refused.error().text.contains("stream"));
   int taken = 0;
   Result<AnchorInfo> last;
   while ((last = fleet.leg(fmt::format("CA{}", taken), fmt::format("l{}", taken)))) ++taken;
@@ -132,6 +132,21 @@ TEST_CASE("a node that falls silent loses its calls to another within two second
       if (one->name == dead) CHECK(fleet.world.wait(one->node.state())->anchors == 0);
     CHECK(fleet.leg("CA9", "z")->node == dead);  // the emptiest
   }
+}
+
+TEST_CASE("a room is on one node: a leg elsewhere is refused until the room is left") {
+  Fleet fleet;
+  const auto first = fleet.leg("CA1", "a");
+  const auto second = fleet.leg("CA2", "b");
+  REQUIRE(first);
+  REQUIRE(second);
+  REQUIRE(first->node != second->node);
+  REQUIRE(fleet.world.wait(fleet.fleet->seat(first->id, {.room = "board"})));
+  const auto split = fleet.world.wait(fleet.fleet->seat(second->id, {.room = "board"}));
+  REQUIRE_FALSE(split);
+  CHECK(split.error().text.contains("room board is on another media node"));
+  fleet.fleet->release(first->id);
+  CHECK(fleet.world.wait(fleet.fleet->seat(second->id, {.room = "board"})));
 }
 
 TEST_CASE("while no other node is there, an unreachable one keeps its calls") {
