@@ -41,3 +41,25 @@ if(sim_sources)
     set_tests_properties(sim.${suite} PROPERTIES TIMEOUT 1500)
   endforeach()
 endif()
+
+# Talks whose media moves, over every tier, judged by what the telephones hear: tests/moves. Short forms; the long ones
+# and their figures are in docs/benchmarks.md. Real sockets on a busy machine are no measure: there gaps have a margin.
+file(GLOB moves_sources CONFIGURE_DEPENDS moves/*.cpp)
+add_executable(media_moves ${moves_sources})
+target_include_directories(media_moves PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(media_moves PRIVATE nearend_media)
+foreach(run "moves --moves 12 --tier simulated,simulated-processing" "digits --count 20 --tier simulated,simulated-processing"
+            "features --count 10 --tier simulated" "privacy --count 20 --tier simulated" "attacks --count 40 --tier simulated"
+            "calls --calls 1000 --tier simulated")
+  separate_arguments(arguments UNIX_COMMAND "${run}")
+  list(GET arguments 0 name)
+  add_test(NAME moves.${name} COMMAND media_moves ${arguments})
+  set_tests_properties(moves.${name} PROPERTIES TIMEOUT 120)
+endforeach()
+set(quick --between 700 --settle 1200 --margin 400)
+foreach(tier sockets range kernel processing)
+  nearend_program_test(moves.${tier} 60 $<TARGET_FILE:media_moves> moves --tier ${tier} --moves 3 --extra 80 ${quick})
+endforeach()
+nearend_program_test(moves.kernel_privacy 60 $<TARGET_FILE:media_moves> privacy --tier kernel --count 4 --between 1200)
+nearend_program_test(moves.kernel_features 60 $<TARGET_FILE:media_moves> features --tier kernel --count 2 ${quick})
+nearend_program_test(moves.kernel_calls 60 $<TARGET_FILE:media_moves> calls --tier kernel --calls 300)

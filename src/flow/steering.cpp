@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "flow/load_error.hpp"
@@ -127,6 +128,11 @@ void Steering::own(const Endpoint& local, uint32_t thread) {
 
 void Steering::disown(uint16_t port) {
   if (steer_slot* slot = slot_of(port)) std::atomic_ref(slot->owner).store(0);
+}
+
+size_t Steering::owned_count() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(slots_, [](steer_slot& slot) { return std::atomic_ref(slot.owner).load() != 0; }));
 }
 
 }  // namespace nearend::flow

@@ -34,6 +34,8 @@ class Steering {
   void own(const Endpoint& local, uint32_t thread);
   /// The port's own socket has it again; what is in the thread's socket stays there.
   void disown(uint16_t port);
+  /// Ports that a thread's socket has at this moment. Any thread.
+  size_t owned_count() const;
 
  private:
   Steering() = default;

@@ -1,5 +1,7 @@
 #include "gateway/ledger.hpp"
 
+#include <algorithm>
+
 #include <boost/json/string.hpp>
 #include <utility>
 
@@ -93,6 +95,12 @@ void Ledger::answer(Leg& leg, io::Callback on_durable) {
 }
 
 void Ledger::move(Leg& leg, const media::event::Moved& moved) {
+  MoveTotals& totals = leg.bill.moves;
+  ++totals.count;
+  totals.unproven += !moved.report.was_proven;
+  totals.lost += moved.report.lost;
+  totals.doubled += moved.report.doubled;
+  totals.gap_ms_max = std::max(totals.gap_ms_max, moved.report.gap_ms);
   const json::object detail{{"path", name_of(moved.kind)},
                             {"gap_ms", moved.report.gap_ms},
                             {"lost", moved.report.lost},

@@ -80,6 +80,13 @@ struct Reanchoring {
   io::Instant silent_since{};
 };
 
+/// What the moves of a leg's media have cost so far; each of them is an event of the call.
+struct MoveTotals {
+  uint32_t count = 0, unproven = 0;
+  uint64_t lost = 0, doubled = 0;  ///< Frames.
+  double gap_ms_max = 0;
+};
+
 /// What billing needs of a leg.
 struct Bill {
   int64_t started_ms = 0;
@@ -90,6 +97,7 @@ struct Bill {
   int status = 200;
   std::string cause, more;              ///< As in EndCause.
   std::chrono::milliseconds talked{0};  ///< Once closed.
+  MoveTotals moves;
 };
 
 /// One party's side of a call in this gateway. A record of parts; each part has its own class that acts on it:

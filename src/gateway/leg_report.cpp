@@ -20,6 +20,10 @@ std::string_view path_of(const Leg& leg) {
   return leg.media.path() == media::Path::Kind::idle ? "idle" : "router";
 }
 
+double rounded(double value) {
+  return std::round(value * 100) / 100;
+}
+
 json::object facts_of(const Leg& leg, const Settings& settings, std::chrono::milliseconds talked) {
   json::object facts{{"leg", leg.id},
                      {"call", leg.call},
@@ -33,6 +37,12 @@ json::object facts_of(const Leg& leg, const Settings& settings, std::chrono::mil
   if (leg.provider != Leg::no_provider) facts["provider"] = settings.providers[leg.provider].name;
   if (leg.joint.state == Joint::State::open) facts["peer"] = leg.joint.peer;
   if (!leg.joint.peer_gateway.empty()) facts["peer_gateway"] = leg.joint.peer_gateway;
+  const MoveTotals& moves = leg.bill.moves;
+  facts["moves"] = json::object{{"count", moves.count},
+                                {"unproven", moves.unproven},
+                                {"lost", moves.lost},
+                                {"doubled", moves.doubled},
+                                {"gap_ms_max", rounded(moves.gap_ms_max)}};
   return facts;
 }
 

@@ -10,6 +10,7 @@
 #include "media/early_packets.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
+#include "media/moved_frames.hpp"
 #include "media/protection.hpp"
 #include "media/room.hpp"
 #include "media/source_gate.hpp"
@@ -46,7 +47,7 @@ struct OpenEvent {
   uint32_t timestamp_in = 0, timestamp_out = 0;
   uint8_t payload_type = 0;
   rtp::EventPayload last;
-  io::Instant heard{};
+  io::Instant begun{}, heard{};
   std::optional<io::Instant> finish_by;  ///< Set when its source was left: the end is made up then.
 };
 
@@ -72,6 +73,7 @@ struct PreviousRemote {
   uint64_t source = 0;
   bool is_superseded = false;
   bool is_fed = false;  ///< Our packets still go there too.
+  io::Instant since{};  ///< It was replaced.
   io::Instant accepted_until{}, kept_until{};
 };
 
@@ -152,6 +154,11 @@ struct Port {
   void set_bare() { is_bare = !protection && !wire_taps; }
   /// Who speaks to it has said that he pauses, and has not gone on.
   bool is_in_pause() const { return audio && audio->pausing_since && out.last_sent() <= *audio->pausing_since; }
+  /// Which of two remotes our packet goes to while one replaces the other: speech to both, a key to where its first
+  /// packet went.
+  enum class Reach : uint8_t { both, now, before };
+  Reach reach = Reach::both;
+
   /// Plain speech to or from one known far end.
   bool is_relayable() const { return has_remote && !is_opaque && !previous && is_bare; }
 };
@@ -173,13 +180,14 @@ struct Move {
   Feed old;
   bool is_switched = false;    ///< The new feed has delivered, or the deadline has passed.
   bool is_old_remote = false;  ///< Old and new are the inner side's two remotes rather than two feeds.
-  milliseconds overlap{100};
+  milliseconds overlap{250};
   io::Instant switch_by{}, report_at{};
   io::Instant last_sent{};
   std::chrono::nanoseconds longest_pause{0};
   MoveReport report;
-  std::array<uint64_t, 16> recent{};  ///< Hashes of payloads sent meanwhile, to find what is said twice.
-  uint8_t recent_next = 0;
+  MovedFrames frames;
+  bool was_out = false;     ///< The far ends talked to each other: nobody waited for packets from here.
+  io::Instant old_spoke{};  ///< The last time that the old feed brought more than noise.
 };
 
 /// The media of one leg.
@@ -188,6 +196,7 @@ struct Anchor {
   bool has_comfort_noise = false;  ///< From the first connect on.
   bool is_active = false;          ///< On the list that the 20 ms tick walks.
   bool is_silent = false;
+  bool is_out = false;  ///< Of the media: the far ends talk to each other.
   Feed feed;
   std::unique_ptr<Move> move;
   std::vector<Stream> streams;  ///< Fixed once made.

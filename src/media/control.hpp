@@ -104,10 +104,10 @@ struct Path {
   Kind kind = Kind::idle;
   AnchorId peer = AnchorId::none;          ///< For bridge. The peer's path is set by the same command.
   bool has_comfort_noise = true;
-  /// Make before break: the old path stays until the new one delivers a valid packet, at most this long, and then for
-  /// `overlap` more for what is in flight; first arrival per timestamp wins.
+  /// Make before break: the old path stays until the new one brings a frame that the old one has not brought, at most
+  /// this long, and both are alive for `overlap` more: the paths' difference and 100 ms. The first arrival of a frame wins.
   milliseconds prove_within{100};
-  milliseconds overlap{100};
+  milliseconds overlap{250};
 };
 
 /// A leg's place in a conference room of its node, where it hears all others and not itself.

@@ -39,6 +39,12 @@ Port Engine::make_port() {
   return port;
 }
 
+void Engine::begin_source(Port& port) {
+  port.source = next_source();
+  port.counters.lost_before += port.receiver.lost();
+  port.receiver.restart();
+}
+
 void Engine::activate(Anchor& anchor) {
   if (anchor.is_active) return;
   anchor.is_active = true;
@@ -104,22 +110,22 @@ void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instan
     auto previous = std::make_unique<PreviousRemote>();
     previous->gate = std::move(port.gate);
     previous->source = port.source;
+    previous->since = now;
     previous->accepted_until = now + old_remote_for;
     previous->kept_until = now + old_remote_for + event_hold;
     // What is protected for the one is noise for the other.
     previous->is_fed = side == Side::inner && !port.protection && !remote.srtp && !remote.dtls;
     port.previous = std::move(previous);
     activate(*anchor);
-    if (side == Side::inner && remote.stream == 0 && anchor->feed.kind == Path::Kind::inner && !anchor->move)
-      begin_move(*anchor, anchor->feed, true, old_remote_for, milliseconds(100), now);
+    const bool is_free = !anchor->move || anchor->move->is_old_remote || anchor->move->is_switched;
+    if (side == Side::inner && remote.stream == 0 && anchor->feed.kind == Path::Kind::inner && is_free)
+      begin_move(*anchor, anchor->feed, true, old_remote_for, Path{}.overlap, now);
   } else if (has_moved) {
     port.previous.reset();
   }
   if (has_moved) {
     port.gate.set(remote);
-    port.source = next_source();
-    port.counters.lost_before += port.receiver.lost();
-    port.receiver.restart();
+    begin_source(port);
     port.has_first_packet = false;
     port.next_report = now + std::chrono::milliseconds(2500);
     port.rtt_ms.reset();

@@ -118,6 +118,8 @@ class Engine {
   uint64_t random();
   uint64_t next_source() { return ++last_source_; }
   Port make_port();
+  /// What comes in at the port from now on is another's than before.
+  void begin_source(Port& port);
   void activate(Anchor& anchor);
   void make_room(uint32_t slot);
 
@@ -170,11 +172,11 @@ class Engine {
                       const Mapping& mapping);
   bool may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from);
   static bool may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from);
-  static void note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place);
   void send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
                    const Mapping& mapping);
   void send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
+  static Port::Reach reach_of_event(const Port& port, io::Instant now);
   void hold_event(Anchor& anchor, Port& port, io::Instant now);
   void note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type);
   void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);
@@ -187,6 +189,7 @@ class Engine {
   void switch_move(Anchor& anchor, bool is_proven, io::Instant now);
   void leave_bridge(Anchor& anchor, const Path& path, io::Instant now);
   void set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::Instant now);
+  bool wins(Anchor& target, const Arrival& arrival, bool is_new, bool is_old);
   void report_move(Anchor& anchor, io::Instant now);
   void hold_open_events(Anchor& anchor, io::Instant now);
   void tick_move(Anchor& anchor, io::Instant now);

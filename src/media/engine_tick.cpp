@@ -7,8 +7,9 @@
 namespace nearend::media {
 namespace {
 constexpr std::chrono::milliseconds feed_pause{500};  // a relayed source that pauses longer is replaced by noise
-constexpr std::chrono::milliseconds move_pause{60};   // while a move is under way
-constexpr size_t sweep_parts = 25;                    // each anchor is looked at every 500 ms
+// The same while a move is under way: with the tick's 20 ms the far end never waits longer than 60 ms for a packet.
+constexpr std::chrono::milliseconds move_pause{36};
+constexpr size_t sweep_parts = 25;  // each anchor is looked at every 500 ms
 }  // namespace
 
 void Engine::tick(io::Instant now) {
@@ -123,7 +124,7 @@ std::optional<rtp::Continuity::Place> Engine::place_own(Anchor& anchor, Port& po
   const auto place =
       port.out.place(anchor.own_source, packet, ticks, clock_rate, is_event, now, rtp::Continuity::Maker::ourselves);
   if (is_switch && port.event.is_open && port.event.source != anchor.own_source) hold_event(anchor, port, now);
-  if (place && anchor.move) anchor.move->report.lost += place->missed_frames;
+  if (place && anchor.move && !anchor.move->was_out) anchor.move->report.lost += place->missed_frames;
   return place;
 }
 

@@ -22,8 +22,12 @@ class LocalControl final : public NodeControl {
   ~LocalControl() override;
   /// Whether the kernel relays what comes in at this port at the moment. Any thread.
   bool is_in_kernel(uint16_t port) const { return flows_ && flows_->is_installed(port); }
+  bool has_kernel() const { return flows_ != nullptr; }
   /// Whether a media thread reads all its ports at one socket.
   bool has_range() const { return steering_ != nullptr; }
+  /// Ports that are read there, of legs and of kept sockets, and how many pairs of sockets are kept.
+  size_t steered_count() const { return steering_ ? steering_->owned_count() : 0; }
+  size_t kept_count() const { return kept_.count(); }
 
  private:
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;

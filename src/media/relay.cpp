@@ -10,17 +10,6 @@ namespace {
 
 constexpr size_t datagram_max = 1600;
 
-uint64_t hash_payload(rtp::Bytes payload) {
-  uint64_t hash = 1469598103934665603u;
-  for (uint8_t byte : payload) hash = (hash ^ byte) * 1099511628211u;
-  return hash;
-}
-
-/// Silence repeats itself; only what differs from byte to byte tells a doubled frame.
-bool is_telling(rtp::Bytes payload) {
-  return std::any_of(payload.begin(), payload.end(), [&](uint8_t byte) { return byte != payload[0]; });
-}
-
 }  // namespace
 
 void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now) {
@@ -88,15 +77,13 @@ void Engine::replay_early(Anchor& anchor, io::Instant now) {
   });
 }
 
-bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) {
+bool Engine::admit(Anchor& anchor, Port& port, Arrival& arrival, const Endpoint& from) {
   const auto& packet = arrival.packet;
   const auto verdict = port.gate.admit(from, packet.ssrc, packet.sequence, !port.is_opaque, arrival.now);
   if (verdict == SourceGate::Verdict::accepted) {
     if (port.gate.take_ssrc_change()) {
       ++port.counters.ssrc_changes;
-      port.source = next_source();
-      port.counters.lost_before += port.receiver.lost();
-      port.receiver.restart();
+      begin_source(port);
     }
     if (port.previous) port.previous->is_superseded = true;
     port.remote_ssrc = packet.ssrc;
@@ -108,7 +95,9 @@ bool Engine::admit(Anchor&, Port& port, Arrival& arrival, const Endpoint& from) 
       previous->gate.admit(from, packet.ssrc, packet.sequence, !port.is_opaque, arrival.now) ==
           SourceGate::Verdict::accepted) {
     arrival.is_previous = true;
-    arrival.is_late = previous->is_superseded || arrival.now >= previous->accepted_until;
+    // Where the change is a move, the move tells which of both is heard.
+    const bool is_judged = arrival.side == Side::inner && anchor.move && anchor.move->is_old_remote;
+    arrival.is_late = (previous->is_superseded && !is_judged) || arrival.now >= previous->accepted_until;
     arrival.source = previous->source;
     return true;
   }
@@ -261,6 +250,7 @@ bool Engine::may_enter(Anchor& target, Side side, const Arrival& arrival, const 
   if (!move) return target.feed == from && !is_own_playing;
   const bool is_new = target.feed == from && !(move->is_old_remote && arrival.is_previous);
   const bool is_old = move->old == from;
+  if (arrival.stream == 0 && !is_own_playing) return wins(target, arrival, is_new, is_old);
   if (is_new && !move->is_switched) switch_move(target, true, arrival.now);
   return !is_own_playing && (is_new || (is_old && !move->is_switched));
 }
@@ -288,9 +278,11 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
 void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from,
                             const Mapping& mapping) {
   OpenEvent& open = port.event;
-  const bool is_of_open = arrival.is_event && open.is_open && open.source == arrival.source &&
-                          open.timestamp_in == arrival.packet.timestamp;
-  if (is_of_open && !port.out.is_fed_by(arrival.source)) {
+  const bool is_of_last =
+      arrival.is_event && open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
+  const bool is_of_open = is_of_last && open.is_open;
+  // Also the end's repeats: placed anew they would be another key.
+  if ((is_of_open || (is_of_last && arrival.event.is_end)) && !port.out.is_fed_by(arrival.source)) {
     send_placed(target, port, side, arrival, port.out.insert(open.timestamp_out, arrival.now), mapping);
     return;
   }
@@ -313,7 +305,8 @@ void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arri
     return;
   }
   if (place->is_switch && open.is_open && open.source != arrival.source) hold_event(target, port, arrival.now);
-  if (target.move && side == Side::outer && arrival.stream == 0) note_moved_packet(*target.move, arrival, *place);
+  if (target.move && side == Side::outer && arrival.stream == 0 && !target.move->was_out)
+    target.move->report.lost += place->missed_frames;
   send_placed(target, port, side, arrival, *place, mapping);
 }
 
@@ -324,14 +317,6 @@ bool Engine::may_finish(const Anchor& target, const Port& port, const Arrival& a
   if (port.event.source == arrival.source && port.event.timestamp_in == arrival.packet.timestamp) return false;
   if (target.jobs && target.jobs->player) return false;
   return arrival.is_late ? target.feed == from : target.move && target.move->is_switched && target.move->old == from;
-}
-
-void Engine::note_moved_packet(Move& move, const Arrival& arrival, const rtp::Continuity::Place& place) {
-  move.report.lost += place.missed_frames;
-  if (arrival.is_event || arrival.packet.payload.empty() || !is_telling(arrival.packet.payload)) return;
-  const uint64_t hash = hash_payload(arrival.packet.payload);
-  if (std::find(move.recent.begin(), move.recent.end(), hash) != move.recent.end()) ++move.report.doubled;
-  move.recent[move.recent_next++ % move.recent.size()] = hash;
 }
 
 void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
@@ -345,6 +330,7 @@ void Engine::send_placed(Anchor& target, Port& port, Side side, Arrival& arrival
   if (arrival.is_event) {
     note_event(port, arrival, place, mapping.payload_type);
     if (port.event.is_open) activate(target);
+    port.reach = reach_of_event(port, arrival.now);
   }
   if (arrival.is_event && mapping.event_clock_out != mapping.event_clock_in) {
     const uint64_t duration = uint64_t{arrival.event.duration} * mapping.event_clock_out / mapping.event_clock_in;
@@ -382,13 +368,14 @@ void Engine::send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uin
 void Engine::transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now) {
   const Endpoint to = port.gate.rtp_target();
   if (!port.may_send || to.port == 0) return;
-  output_.send(port.rtp_socket, to, packet);
+  const auto reach = std::exchange(port.reach, Port::Reach::both);
+  if (reach != Port::Reach::before) output_.send(port.rtp_socket, to, packet);
   ++port.counters.packets_out;
   port.counters.octets_out += packet.size() - rtp::fixed_header_size;
   if (PreviousRemote* previous = port.previous.get();
-      previous && previous->is_fed && !previous->is_superseded && now < previous->accepted_until) {
+      previous && previous->is_fed && (now < previous->accepted_until || reach == Port::Reach::before)) {
     const Endpoint old = previous->gate.rtp_target();
-    if (old.port != 0 && old != to) output_.send(port.rtp_socket, old, packet);
+    if (old.port != 0 && old != to && reach != Port::Reach::now) output_.send(port.rtp_socket, old, packet);
   }
   if (!anchor.move || side != Side::outer) return;
   if (anchor.move->last_sent != io::Instant{})
@@ -400,7 +387,7 @@ void Engine::note_event(Port& port, const Arrival& arrival, const rtp::Continuit
   OpenEvent& open = port.event;
   const bool is_same = open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
   // The end packets' repeats must not open the event again.
-  if (!is_same) open = OpenEvent();
+  if (!is_same) open = OpenEvent{.begun = arrival.now};
   open.source = arrival.source;
   open.timestamp_in = arrival.packet.timestamp;
   open.is_open = !arrival.event.is_end && (!is_same || open.is_open);
@@ -408,6 +395,12 @@ void Engine::note_event(Port& port, const Arrival& arrival, const rtp::Continuit
   open.payload_type = payload_type;
   open.last = arrival.event;
   open.heard = arrival.now;
+}
+
+Port::Reach Engine::reach_of_event(const Port& port, io::Instant now) {
+  const PreviousRemote* previous = port.previous.get();
+  if (!previous || !previous->is_fed || now >= previous->kept_until) return Port::Reach::both;
+  return port.event.begun < previous->since ? Port::Reach::before : Port::Reach::now;
 }
 
 void Engine::hold_event(Anchor& anchor, Port& port, io::Instant now) {
@@ -429,6 +422,7 @@ void Engine::end_event(Anchor& anchor, Port& port, Side side, io::Instant now) {
                              .timestamp = place.timestamp,
                              .ssrc = port.out.ssrc(),
                              .payload = payload};
+    port.reach = reach_of_event(port, now);
     send_rtp(anchor, port, side, {datagram.data(), rtp::write_packet(datagram, packet)}, now);
   }
 }

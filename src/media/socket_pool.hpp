@@ -40,6 +40,7 @@ class SocketPool {
 
   size_t free_count(io::Instant now);
   bool is_empty() const { return count_ == 0; }
+  size_t count() const { return count_; }
 
  private:
   struct Shelf {

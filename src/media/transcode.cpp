@@ -118,8 +118,8 @@ void Engine::transcode(Anchor& target, Port& port, Side side, Arrival& arrival, 
     }
     const OpenEvent& open = port.event;
     if (place->is_switch && open.is_open && open.source != source) hold_event(target, port, arrival.now);
-    if (is_first && target.move && side == Side::outer && arrival.stream == 0)
-      note_moved_packet(*target.move, arrival, *place);
+    if (is_first && target.move && side == Side::outer && arrival.stream == 0 && !target.move->was_out)
+      target.move->report.lost += place->missed_frames;
     rtp::Packet header = numbered;
     header.marker = place->marker;
     header.sequence = place->sequence;

@@ -8,6 +8,8 @@ namespace {
 constexpr std::chrono::milliseconds talkspurt_gap{200};
 constexpr double clock_gain = 1.0 / 128;
 constexpr uint16_t settled = 1000;
+constexpr double lead_gain = 1.0 / 8;
+constexpr uint16_t lead_known = 50;  // packets; the first one of a source may have come early or late by all of the jitter
 
 int32_t apart(uint32_t a, uint32_t b) {
   return static_cast<int32_t>(a - b);
@@ -32,9 +34,14 @@ int32_t Continuity::ahead(uint32_t timestamp, Instant now) const {
   return apart(timestamp, timestamp_at(now));
 }
 
-// The source's clock moves the line, the lead that it was given does not: leads would add up over many moves.
+// The source's clock moves the line, the lead that it was given and the delay of its path do not: they would add up
+// over many moves, and the first arrivals that win them are the early ones.
 void Continuity::follow_clock(uint32_t timestamp, Instant now) {
-  clock_skew_ += (ahead(timestamp, now) - lead_) * clock_gain;
+  const double off = ahead(timestamp, now) - lead_;
+  if (since_switch_ < lead_known)
+    lead_ += off * lead_gain;
+  else
+    clock_skew_ += off * clock_gain;
 }
 
 Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate,
@@ -101,7 +108,7 @@ Continuity::Place Continuity::insert(uint32_t timestamp, Instant now) {
 
 std::optional<Continuity::Line> Continuity::line_of(Source source, uint16_t packets) const {
   if (!is_fed_by(source) || since_switch_ < packets) return std::nullopt;
-  return Line{sequence_offset_, timestamp_offset_, static_cast<double>(ahead(timestamp_, last_sent_) - lead_)};
+  return Line{sequence_offset_, timestamp_offset_, ahead(timestamp_, last_sent_) - lead_};
 }
 
 void Continuity::resume(uint16_t sequence_in, uint32_t timestamp_in, uint64_t packets, double followed,

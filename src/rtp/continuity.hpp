@@ -75,7 +75,7 @@ class Continuity {
   Instant clock_origin_{};  // the wall clock line: at clock_origin_ it was clock_timestamp_ + clock_skew_
   uint32_t clock_timestamp_ = 0;
   double clock_skew_ = 0;
-  int32_t lead_ = 0;  // ticks that this source was put ahead of the line at its switch
+  double lead_ = 0;  // ticks that this source is ahead of the line: by its switch and its path, not by its clock
   Maker last_maker_ = Maker::far_end;
   Instant last_sent_{};
 };

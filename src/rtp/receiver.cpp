@@ -38,10 +38,8 @@ Receiver::Verdict Receiver::on_packet(const Packet& packet, uint32_t clock_rate,
     verdict = Verdict::restarted;
   } else {
     const uint16_t behind = static_cast<uint16_t>(highest_ - packet.sequence);
-    if (behind < 64) {
-      if (window_ >> behind & 1) return Verdict::doubled;
-      window_ |= uint64_t{1} << behind;
-    }
+    if (behind >= 64 || window_ >> behind & 1) return Verdict::doubled;
+    window_ |= uint64_t{1} << behind;
   }
   bad_ = 0x10000;
   ++received_;

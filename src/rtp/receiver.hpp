@@ -11,7 +11,7 @@ class Receiver {
  public:
   enum class Verdict : uint8_t {
     good,         ///< In order, or late but never seen.
-    doubled,      ///< Seen before.
+    doubled,      ///< Seen before, or too old to tell.
     implausible,  ///< A jump; if the next packet follows on it, that one is `restarted`.
     restarted,    ///< The source began anew; statistics too.
   };

@@ -75,6 +75,38 @@ TEST_CASE("the report tells of each leg who it is, where its media runs and how 
   CHECK(quality.at("score").as_double() == doctest::Approx(4.1).epsilon(0.02));
 }
 
+TEST_CASE("what each move has cost is in the call's events, and their sum in the leg's report") {
+  Talk talk;
+  const auto leg = static_cast<media::AnchorId>(1);
+  using media::event::Moved;
+  talk.region.media.tell(
+      leg, Moved{{.gap_ms = 12.5, .lost = 2, .doubled = 1, .was_proven = true}, media::Path::Kind::bridge});
+  talk.region.media.tell(leg, Moved{{.gap_ms = 30, .lost = 3}, media::Path::Kind::inner});
+  const auto report = talk.ask("");
+  REQUIRE(report);
+  std::vector<const json::object*> moved;
+  for (const json::value& one : report->as_object().at("legs").as_array())
+    if (json_integer_or(one.as_object().at("moves").as_object(), "count", 0) > 0)
+      moved.push_back(&one.as_object().at("moves").as_object());
+  REQUIRE(moved.size() == 1);
+  CHECK(json_integer_or(*moved[0], "count", 0) == 2);
+  CHECK(json_integer_or(*moved[0], "unproven", 0) == 1);
+  CHECK(json_integer_or(*moved[0], "lost", 0) == 5);
+  CHECK(json_integer_or(*moved[0], "doubled", 0) == 1);
+  CHECK(json_number_or(*moved[0], "gap_ms_max", 0) == doctest::Approx(30));
+  std::vector<std::string> told;
+  for (const Record& record : talk.region.journal.records())
+    if (record.event.kind == "move") told.push_back(record.event.detail);
+  REQUIRE(told.size() == 2);
+  const auto first = parse_json(told[0]);
+  REQUIRE(first);
+  CHECK(text_of(first->as_object(), "path") == "bridge");
+  CHECK(json_number_or(first->as_object(), "gap_ms", 0) == doctest::Approx(12.5));
+  CHECK(json_integer_or(first->as_object(), "lost", 0) == 2);
+  CHECK(json_integer_or(first->as_object(), "doubled", 0) == 1);
+  CHECK(first->as_object().at("proven").as_bool());
+}
+
 TEST_CASE("a call's SID gives its legs, a leg's id that one, anything else an error that says what to do") {
   Talk talk;
   const auto all = talk.ask("");
