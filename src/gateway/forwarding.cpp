@@ -38,7 +38,7 @@ Task<void> Forwarding::run(Leg& callee, Order order) {
   const auto allocated = co_await callee.media.allocate(std::move(wanted));
   if (callee.is_over) co_return;
   if (!allocated) co_return failed(callee, 503, "no media");
-  parts_.legs.bind_anchor(callee);
+  parts_.legs.bind_anchor(callee, callee.media.anchor());
   parts_.endpoints->begin(callee);
   caller = caller_of(callee);
   if (caller == nullptr) co_return;

@@ -151,7 +151,7 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
     telemetry::warn("no anchor", {{"call", leg.call}, {"error", allocated.error().text}});
     co_return give_up(leg, 503, "no media", "gateway");
   }
-  parts_.legs.bind_anchor(leg);
+  parts_.legs.bind_anchor(leg, leg.media.anchor());
   parts_.endpoints->begin(leg);
   if (!parts_.endpoints->secure(leg)) co_return give_up(leg, 503, "no keys", "gateway");
   if (!order.offer.empty()) {

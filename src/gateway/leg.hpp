@@ -123,6 +123,7 @@ struct Leg {
   io::Scope scope;
   Dialogs dialogs;
   MediaEnd media;
+  media::AnchorId bound_anchor = media::AnchorId::none;  ///< Legs finds the leg by it.
   Joint joint;
   Orders orders;
   Bill bill;

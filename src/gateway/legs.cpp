@@ -31,19 +31,17 @@ void Legs::bind_link(Leg& leg, sip::DialogId dialog) {
   if (dialog != sip::DialogId::none) link_[dialog] = &leg;
 }
 
-void Legs::bind_anchor(Leg& leg) {
-  anchors_[leg.media.anchor()] = &leg;
-}
-
-void Legs::unbind_anchor(Leg& leg) {
-  anchors_.erase(leg.media.anchor());
+void Legs::bind_anchor(Leg& leg, media::AnchorId anchor) {
+  anchors_.erase(leg.bound_anchor);
+  leg.bound_anchor = anchor;
+  if (anchor != media::AnchorId::none) anchors_[anchor] = &leg;
 }
 
 void Legs::retire(Leg& leg) {
   leg.is_over = true;
   bind_outer(leg, sip::DialogId::none);
   bind_link(leg, sip::DialogId::none);
-  unbind_anchor(leg);
+  bind_anchor(leg, media::AnchorId::none);
   if (auto call = calls_.find(leg.call); call != calls_.end()) {
     std::erase(call->second.legs, &leg);
     if (call->second.legs.empty()) calls_.erase(call);

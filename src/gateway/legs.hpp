@@ -21,8 +21,8 @@ class Legs {
   Leg* make(std::string call, std::string id = {});
   void bind_outer(Leg& leg, sip::DialogId dialog);
   void bind_link(Leg& leg, sip::DialogId dialog);
-  void bind_anchor(Leg& leg);
-  void unbind_anchor(Leg& leg);
+  /// Whose events are the leg's; its media may have let go of it before the leg is retired.
+  void bind_anchor(Leg& leg, media::AnchorId anchor);
   /// Takes the leg out of every index; it is destroyed at the next turn of the loop.
   void retire(Leg& leg);
 

@@ -23,7 +23,7 @@ void NodeLoss::on_lost(Leg& leg, const media::event::Lost& lost) {
   if (!is_again) what.from = leg.media.node();
   if (!is_again) what.silent_since = parts_.now() - lost.since;
   telemetry::warn("media lost", {{"call", leg.call}, {"leg", leg.id}, {"node", what.from}, {"why", lost.reason}});
-  parts_.legs.unbind_anchor(leg);
+  parts_.legs.bind_anchor(leg, media::AnchorId::none);
   leg.media.lose();
   leg.scope.spawn(go_elsewhere(leg));
 }
@@ -44,7 +44,7 @@ Task<void> NodeLoss::go_elsewhere(Leg& leg) {
   if (leg.is_over) co_return;
   if (!allocated) co_return give_up(leg, allocated.error().text);
   leg.reanchoring->to = leg.media.node();
-  parts_.legs.bind_anchor(leg);
+  parts_.legs.bind_anchor(leg, leg.media.anchor());
   take_up(leg);
 }
 

@@ -133,7 +133,7 @@ Task<void> Outbound::dial(Leg& leg, Dial dial) {
   const auto allocated = co_await leg.media.allocate(std::move(wanted));
   if (leg.is_over) co_return;
   if (!allocated) co_return parts_.endings->end(leg, {.status = 503, .text = "no media", .by = "gateway"});
-  parts_.legs.bind_anchor(leg);
+  parts_.legs.bind_anchor(leg, leg.media.anchor());
   parts_.endpoints->begin(leg);
   leg.media.inner.begin(parts_.loop().random(), leg.media.addresses(media::Side::inner),
                         codecs_named(parts_.settings.codecs));

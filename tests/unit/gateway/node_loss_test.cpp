@@ -27,7 +27,7 @@ struct Lost {
     request.from = "<sip:+15550177@carrier.example>";
     request.targets = {{Protocol::udp, at("192.0.2.10:5060"), {}, 0}};
     request.body = sdp_of("192.0.2.1", 4000);
-    REQUIRE(caller.stack.invite(std::move(request)));
+    dialog = *caller.stack.invite(std::move(request));
     world.run(1s);
     REQUIRE(region.media.anchors_made == 2);
   }
@@ -49,6 +49,7 @@ struct Lost {
   World world;
   Region region{world, "192.0.2.10", two_providers()};
   Agent caller{world, "192.0.2.1:5060"}, callee{world, "192.0.2.2:5060"};
+  DialogId dialog = DialogId::none;
   int callee_status = 200;
 };
 
@@ -122,6 +123,18 @@ TEST_CASE("a node that comes in time saves the call") {
   talk.world.run(1s);
   CHECK(talk.region.gateway->legs() == 2);
   CHECK(talk.caller.count<event::Requested>() == 1);
+}
+
+TEST_CASE("what media tells of a leg that is over reaches nobody") {
+  Lost talk;
+  talk.caller.stack.end(talk.dialog);
+  talk.world.run(5s);
+  REQUIRE(talk.region.gateway->legs() == 0);
+  const auto told = talk.region.journal.records().size();
+  for (const uint64_t anchor : {1, 2})
+    talk.region.media.tell(static_cast<media::AnchorId>(anchor), media::event::Moved{{.lost = 1}, media::Path::Kind::bridge});
+  talk.world.run(1s);
+  CHECK(talk.region.journal.records().size() == told);
 }
 
 }  // namespace nearend::gateway::test
