@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace nearend::rtp {
 namespace {
@@ -70,13 +71,25 @@ double pure_delay(double delay) {
   return 25 * (bend(x, 6) - 3 * bend(x / 3, 6) + 2);
 }
 
-double equipment(const Conditions& conditions) {
-  const double loss = std::clamp(conditions.loss_percent, 0.0, 100.0);
-  const auto& codec = conditions.codec;
-  return codec.ie + (95 - codec.ie) * loss / (loss / std::max(conditions.burst_ratio, 1.0) + codec.bpl);
-}
+struct NamedImpairment {
+  std::string_view name;
+  Impairment impairment;
+};
+constexpr NamedImpairment named_impairments[] = {
+    {"PCMU", g711_concealed}, {"PCMA", g711_concealed}, {"G729", g729a},       {"G723", g723_6k3},
+    {"AMR", gsm_efr},         {"GSM-EFR", gsm_efr},     {"GSM", gsm_full_rate}};
 
 }  // namespace
+
+Impairment impairment_of(std::string_view rtp_name) {
+  const auto found = std::ranges::find(named_impairments, rtp_name, &NamedImpairment::name);
+  return found == std::end(named_impairments) ? g711_concealed : found->impairment;
+}
+
+double equipment_impairment(const Impairment& codec, double loss_percent, double burst_ratio) {
+  const double loss = std::clamp(loss_percent, 0.0, 100.0);
+  return codec.ie + (95 - codec.ie) * loss / (loss / std::max(burst_ratio, 1.0) + codec.bpl);
+}
 
 double rating(const Conditions& conditions) {
   static const double no = noise();
@@ -84,7 +97,8 @@ double rating(const Conditions& conditions) {
   const double delay = std::max(conditions.delay_ms, 0.0);
   const double late = talker_echo(no, delay, conditions.echo_loss_db) + listener_echo(ro, delay) + pure_delay(delay);
   const double is = simultaneous(no, ro, delay, conditions.echo_loss_db);
-  return std::max(0.0, ro - is - late - equipment(conditions));
+  const double coded = equipment_impairment(conditions.codec, conditions.loss_percent, conditions.burst_ratio);
+  return std::max(0.0, ro - is - late - coded + std::clamp(conditions.advantage, 0.0, 20.0));
 }
 
 double opinion_score(double rating) {
