@@ -23,6 +23,7 @@ endif()
 pkg_check_modules(AMRNB REQUIRED IMPORTED_TARGET opencore-amrnb)
 
 find_library(WSLAY_LIBRARY wslay REQUIRED)
+find_library(WEBM_LIBRARY webm REQUIRED)
 
 # flite ships no pkg-config file; voice slt is the default English voice.
 find_library(FLITE_LIBRARY flite REQUIRED)

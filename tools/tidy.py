@@ -44,6 +44,7 @@ OWNERS = {
     "opencore-amrnb/": {"codec"},
     "flite": {"media"},
     "mpg123": {"media"},
+    "webm/": {"media"},
     "ares.h": {"io"},
     "bpf/": {"flow"},
 }

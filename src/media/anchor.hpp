@@ -8,6 +8,7 @@
 #include "codec/stream_encoder.hpp"
 #include "flow/flow_table.hpp"
 #include "media/early_packets.hpp"
+#include "media/film_tap.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
 #include "media/moved_frames.hpp"
@@ -142,6 +143,7 @@ struct Port {
   io::Instant next_report{};
   uint32_t sr_received_middle = 0;  ///< LSR to give back.
   io::Instant sr_received_at{};
+  SenderClock sender_clock;
   std::optional<float> rtt_ms, remote_loss;
   uint8_t remote_score10 = 0;           ///< What the far end says of our speech, times ten; 0: nothing.
   uint32_t reference_received = 0;      ///< Middle bits of the far end's receiver reference time (RFC 3611 4.4),

@@ -6,9 +6,12 @@
 
 namespace nearend::media {
 
-/// Sound that is ready to play: 8 kHz, mono, linear.
+struct Film;
+
+/// Sound that is ready to play: 8 kHz, mono, linear; and the pictures that belong to it.
 struct Clip {
   std::vector<int16_t> samples;
+  std::shared_ptr<const Film> film;  ///< Null for mere sound.
 };
 /// Shared between the cache, the players on the media thread and whoever loads: the last one frees it.
 using ClipPtr = std::shared_ptr<const Clip>;

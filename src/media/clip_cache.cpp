@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "media/film.hpp"
 
 namespace nearend::media {
 
@@ -26,6 +27,12 @@ Freshness read_freshness(const http::Headers& headers, io::Instant now) {
   }
   if (must_ask) freshness.fresh_until.reset();
   return freshness;
+}
+
+uint64_t ClipCache::size_of(const Entry& entry) {
+  const Film* film = entry.clip->film.get();
+  return entry.clip->samples.size() * 2 + 512 +
+         (film ? film->bytes.size() + film->frames.size() * sizeof(Film::Frame) : 0);
 }
 
 ClipCache::Entry* ClipCache::find(const std::string& key) {

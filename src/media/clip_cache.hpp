@@ -37,7 +37,7 @@ class ClipCache {
 
  private:
   using Order = std::list<std::pair<std::string, Entry>>;
-  static uint64_t size_of(const Entry& entry) { return entry.clip->samples.size() * 2 + 512; }
+  static uint64_t size_of(const Entry& entry);
   void erase(Order::iterator at);
 
   uint64_t bytes_max_;

@@ -162,12 +162,12 @@ struct PlayRequest {
   bool is_queued = false;                  ///< Begins when what the leg hears now has ended, instead of ending it.
   double volume_db = 0;                    ///< -60 to 20.
 };
-/// How a recording is kept.
-enum class FileFormat : uint8_t { wav, mp3, ogg_opus };
+/// How a recording is kept. Matroska: with the legs' pictures.
+enum class FileFormat : uint8_t { wav, mp3, ogg_opus, matroska };
 struct RecordRequest {
   std::vector<AnchorId> legs;              ///< One: mono of what the endpoint says. Two with `is_dual`: a channel each; else mixed.
   bool is_dual = false;
-  std::string path_hint;                   ///< Recording SID: the file is `<recordings>/<sid>.wav`, or .mp3, .ogg.
+  std::string path_hint;                   ///< Recording SID: the file is `<recordings>/<sid>.wav`, or .mp3, .ogg, .mkv.
   FileFormat format = FileFormat::wav;
   std::optional<std::chrono::seconds> silence_timeout;  ///< Ends the recording; no effect while no RTP arrives at all.
   std::string finish_on_digits;            ///< Any of these ends it.

@@ -27,7 +27,7 @@ constexpr Names<Path::Kind, 4> paths{"kind", {"idle", "inner", "bridge", "room"}
 constexpr Names<SourceRule::Mode, 2> modes{"mode", {"strict", "learn"}};
 constexpr Names<Source::Kind, 6> sources{"kind", {"url", "file", "speech", "tone", "silence", "digits"}};
 constexpr Names<StreamRequest::Direction, 3> directions{"direction", {"from-leg", "to-leg", "both"}};
-constexpr Names<FileFormat, 3> file_formats{"format", {"wav", "mp3", "ogg-opus"}};
+constexpr Names<FileFormat, 4> file_formats{"format", {"wav", "mp3", "ogg-opus", "matroska"}};
 constexpr Names<Error::Kind, 8> errors{
     "kind", {"malformed", "invalid", "not_found", "refused", "timeout", "unavailable", "unsupported", "internal"}};
 

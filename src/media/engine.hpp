@@ -182,6 +182,7 @@ class Engine {
   void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);
   void detect_digits(Anchor& anchor, Port& port, const Arrival& arrival);
   void tap_audio(Anchor& anchor, Port& port, Arrival& arrival);
+  static void tap_pictures(Anchor& anchor, const Port& port, const Arrival& arrival);
 
   // moves.cpp
   void begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, milliseconds prove_within, milliseconds overlap,
@@ -235,6 +236,7 @@ class Engine {
   // engine_rtcp.cpp
   void input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                   io::Instant now);
+  static void note_sender_clock(Port& port, std::span<const uint8_t> datagram);
   void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
   void read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instant now);
   void write_extended(rtp::RtcpWriter& writer, Port& port, io::Instant now);
@@ -264,6 +266,7 @@ class Engine {
   void on_speech(Anchor& anchor, const Listener::Found& found, io::Instant now);
   void end_listening(Anchor& anchor, bool was_stopped);
   void tick_recorders(io::Instant now);
+  void ask_for_pictures(Recorder& recorder, io::Instant now);
   void end_recorder(Recorder& recorder, std::string_view reason, io::Instant now);
   void end_jobs(Anchor& anchor, io::Instant now);
 

@@ -238,11 +238,19 @@ void Engine::tick_recorders(io::Instant now) {
     Recorder& recorder = *recorders_[i];
     if (recorder.is_ending) continue;
     const std::string_view reason = recorder.reason_to_end(now);
-    if (!reason.empty())
+    if (!reason.empty()) {
       end_recorder(recorder, reason, now);
-    else
-      recorder.flush(worker_, false, now);
+      continue;
+    }
+    recorder.flush(worker_, false, now);
+    if (recorder.has_pictures()) ask_for_pictures(recorder, now);
   }
+}
+
+void Engine::ask_for_pictures(Recorder& recorder, io::Instant now) {
+  const auto wish = recorder.next_wish(now);
+  Anchor* leg = wish ? find(recorder.legs()[wish->leg].anchor) : nullptr;
+  if (leg && wish->stream < leg->streams.size()) request_picture(leg->streams[wish->stream].outer, wish->ssrc);
 }
 
 void Engine::end_recorder(Recorder& recorder, std::string_view reason, io::Instant now) {

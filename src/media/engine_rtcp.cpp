@@ -40,6 +40,7 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
     ++port.counters.dropped_malformed;
     return;
   }
+  if (inlet.side == Side::outer) note_sender_clock(port, datagram);
   // SSRCs of opaque streams are kept end to end, so reports and picture requests pass as they are.
   Anchor* target = &anchor;
   Side side = inlet.side == Side::outer ? Side::inner : Side::outer;
@@ -54,12 +55,23 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
   send_rtcp(out, to, datagram);
 }
 
+/// How the pictures of the stream that comes lie in the far end's time.
+void Engine::note_sender_clock(Port& port, std::span<const uint8_t> datagram) {
+  rtp::RtcpReader reader(datagram);
+  while (const auto packet = reader.next()) {
+    const auto sender = rtp::sender_info(*packet);
+    const auto ssrc = rtp::rtcp_sender(*packet);
+    if (sender && ssrc == port.remote_ssrc) port.sender_clock = {sender->ntp, sender->rtp_timestamp, *ssrc};
+  }
+}
+
 void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now) {
   rtp::RtcpReader reader(datagram);
   while (auto packet = reader.next()) {
-    if (rtp::sender_info(*packet)) {
-      port.sr_received_middle = static_cast<uint32_t>(rtp::sender_info(*packet)->ntp >> 16);
+    if (const auto sender = rtp::sender_info(*packet)) {
+      port.sr_received_middle = static_cast<uint32_t>(sender->ntp >> 16);
       port.sr_received_at = now;
+      port.sender_clock = {sender->ntp, sender->rtp_timestamp, rtp::rtcp_sender(*packet).value_or(0)};
     }
     read_extended(port, *packet, now);
     for (size_t i = 0; auto block = rtp::report_block(*packet, i); ++i) {

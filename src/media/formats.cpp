@@ -33,7 +33,8 @@ Codec codec_of(const Format& format) {
   Codec codec{.payload_type = format.payload_type,
               .channels = format.channels,
               .clock_rate = format.clock_rate,
-              .name_hash = hash_name(format.name)};
+              .name_hash = hash_name(format.name),
+              .pictures = codec::picture_kind(format.name)};
   const bool is_narrow = format.clock_rate == 8000;
   if (is_narrow && equal_ignoring_case(format.name, "PCMU")) codec.kind = Codec::Kind::pcmu;
   if (is_narrow && equal_ignoring_case(format.name, "PCMA")) codec.kind = Codec::Kind::pcma;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "codec/codec.hpp"
+#include "codec/picture.hpp"
 #include "media/control.hpp"
 
 namespace nearend::media {
@@ -24,6 +25,7 @@ struct Codec {
   bool has_fec = false, has_dtx = false, is_octet_aligned = false;
   uint8_t modes = 0xff;
   uint16_t bitrate_hundreds = 0;
+  codec::PictureKind pictures = codec::PictureKind::none;  ///< What can be taken out of its packets.
 
   bool is_g711() const { return kind == Kind::pcmu || kind == Kind::pcma; }
   bool is_same(const Codec& other) const {

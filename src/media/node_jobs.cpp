@@ -111,6 +111,8 @@ Result<JobId> NodeControl::record_now(AnchorId anchor, RecordRequest request) {
     return fail(Error::Kind::invalid, "legs: one or two can be recorded, not {}", request.legs.size());
   for (AnchorId leg : request.legs)
     if (auto known = find(leg); !known) return fail(Error::Kind::not_found, "legs: {}", known.error().text);
+  if (request.format == FileFormat::matroska && request.is_silence_trimmed)
+    return fail(Error::Kind::invalid, "is_silence_trimmed: not with format matroska, whose pictures go on");
   // File names are ids that we made (threat TH25).
   if (!is_plain_name(request.path_hint))
     return fail(Error::Kind::invalid, "path_hint \"{}\" is no id: letters, digits, - and _ are possible",

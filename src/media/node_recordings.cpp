@@ -34,7 +34,7 @@ class Descriptor {
 Result<std::string> path_of(const NodeSettings& settings, const std::string& name) {
   if (!is_plain_name(name)) return fail(Error::Kind::invalid, "\"{}\" is no id of a recording", name);
   const std::string stem = settings.recordings + "/" + name + ".";
-  for (FileFormat format : {FileFormat::mp3, FileFormat::ogg_opus})
+  for (FileFormat format : {FileFormat::mp3, FileFormat::ogg_opus, FileFormat::matroska})
     if (std::string path = stem + std::string(file_ending(format)); ::access(path.c_str(), F_OK) == 0) return path;
   return stem + std::string(file_ending(FileFormat::wav));
 }

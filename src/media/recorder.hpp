@@ -9,6 +9,7 @@
 #include "io/loop.hpp"
 #include "media/clip.hpp"
 #include "media/control.hpp"
+#include "media/film_tap.hpp"
 #include "media/recording_file.hpp"
 #include "media/worker.hpp"
 
@@ -45,6 +46,14 @@ class Recorder {
 
   /// Samples of `leg` (its index) that arrived now.
   void add(size_t leg, uint64_t source, uint32_t timestamp, std::span<const int16_t> samples, io::Instant now);
+  /// Pictures are kept as well.
+  bool has_pictures() const { return film_ != nullptr; }
+  /// After add(), of the same packet: how its line lies in time, for the pictures beside it. `ahead`: samples that
+  /// add() was given before the packet's own. With `is_opus` a recording of one leg keeps the packet as it is.
+  void add_sound(size_t leg, const FilmTap::Heard& heard, uint32_t ahead, bool is_opus, io::Instant now);
+  void add_picture(size_t leg, uint8_t stream, codec::PictureKind kind, const FilmTap::Heard& heard, io::Instant now);
+  /// Whose far end is to be asked for a key frame now.
+  std::optional<FilmTap::Wish> next_wish(io::Instant now);
   /// What is said from now on is not kept. `is_gap_silent`: the line goes on meanwhile; else it stands still.
   void pause(bool is_gap_silent, io::Instant now);
   void resume(io::Instant now);
@@ -63,6 +72,8 @@ class Recorder {
   int64_t position_at(io::Instant now) const;
   void note_level(std::span<const int16_t> samples);
   std::vector<int16_t> take(int64_t until);
+  std::vector<FilmPiece::Run> take_runs(int64_t until);
+  void submit(Worker& worker, std::move_only_function<Result<void>()> write);
 
   /// What the worker tells back; shared with work on its way, which may outlive the recorder and comes back to the
   /// media thread that sent it, also when the recorder has gone to another.
@@ -87,7 +98,12 @@ class Recorder {
   int64_t silent_samples_ = 0;
   int64_t flushed_ = 0;  // samples of the line that have left the rings
   std::vector<Leg> legs_;
-  std::shared_ptr<RecordingFile> file_;
+  std::shared_ptr<RecordingFile> file_;  // one of the two
+  std::shared_ptr<FilmFile> film_;
+  std::unique_ptr<FilmTap> film_tap_;
+  // Samples of the line from the first to before the second are in the film as the packets that they came in.
+  int64_t passed_from_ = INT64_MAX, passed_until_ = INT64_MAX;
+  bool is_passing_ = false;
   std::shared_ptr<Written> written_ = std::make_shared<Written>();
 };
 

@@ -35,6 +35,8 @@ std::string_view file_ending(FileFormat format) {
       return "mp3";
     case FileFormat::ogg_opus:
       return "ogg";
+    case FileFormat::matroska:
+      return "mkv";
   }
   return "wav";
 }

@@ -15,7 +15,7 @@ namespace nearend::media {
 /// What the name of a recording that is being written ends with, after its own ending.
 inline constexpr std::string_view unfinished_ending = ".part";
 
-/// A recording under way: WAV (linear 16 bits), MP3 or Ogg Opus, 8 kHz. It is written beside its place and comes there
+/// A recording of sound under way: WAV (linear 16 bits), MP3 or Ogg Opus, 8 kHz. It is written beside its place and comes there
 /// when it is closed; what a crash leaves beside it plays up to its last second and is found again by
 /// recover_recordings(). Locked as long as it is written. Used by one worker lane at a time.
 class RecordingFile {

@@ -12,6 +12,7 @@
 
 #include "base/text.hpp"
 #include "media/clip.hpp"
+#include "media/film_recovery.hpp"
 #include "media/names.hpp"
 #include "media/recording_file.hpp"
 #include "media/wav_header.hpp"
@@ -130,7 +131,7 @@ Result<milliseconds> end_ogg(int file, uint64_t size) {
 }
 
 std::optional<FileFormat> format_of(std::string_view ending) {
-  for (FileFormat format : {FileFormat::wav, FileFormat::mp3, FileFormat::ogg_opus})
+  for (FileFormat format : {FileFormat::wav, FileFormat::mp3, FileFormat::ogg_opus, FileFormat::matroska})
     if (ending == file_ending(format)) return format;
   return std::nullopt;
 }
@@ -186,6 +187,8 @@ Result<milliseconds> make_whole(int file, FileFormat format) {
       return end_mp3(file, size);
     case FileFormat::ogg_opus:
       return end_ogg(file, size);
+    case FileFormat::matroska:
+      return end_film(file, size);
   }
   return nothing_in_it("recording");
 }

@@ -45,6 +45,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
   note_arrival(anchor, port, arrival);
   if (!port.may_receive) return;
   if (port.is_opaque) {
+    if (arrival.side == Side::outer && anchor.jobs) tap_pictures(anchor, port, arrival);
     relay_opaque(anchor, arrival);
     return;
   }
@@ -165,7 +166,7 @@ void Engine::detect_digits(Anchor& anchor, Port& port, const Arrival& arrival) {
   for (uint8_t i = 0; i < found.count; ++i) on_digit(anchor, found.pressed[i], false, arrival.now);
 }
 
-void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
+void Engine::tap_audio(Anchor& anchor, Port& port, Arrival& arrival) {
   if (!anchor.jobs->is_hearing()) return;
   std::array<int16_t, sample_rate / 1000 * 200> samples;
   std::span<const int16_t> decoded;
@@ -179,8 +180,14 @@ void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
     decoded = heard_narrow(arrival, samples);
     timestamp = static_cast<uint32_t>(uint64_t{arrival.heard.at} * sample_rate / arrival.heard_rate);
   }
-  for (const AnchorJobs::Tap& tap : anchor.jobs->taps)
+  for (const AnchorJobs::Tap& tap : anchor.jobs->taps) {
     tap.recorder->add(tap.leg, arrival.source, timestamp, decoded, arrival.now);
+    if (!tap.recorder->has_pictures() || decoded.empty()) continue;
+    const uint32_t ahead = arrival.heard.concealed * sample_rate / arrival.heard_rate;
+    const bool is_opus = !arrival.is_g711() && arrival.codec->coding == codec::Kind::opus;
+    tap.recorder->add_sound(tap.leg, {arrival.packet, arrival.clock_rate, port.sender_clock}, ahead, is_opus,
+                            arrival.now);
+  }
   feed_listeners(*anchor.jobs, decoded, arrival.now);
   if (!anchor.jobs->in_band) return;
   std::array<char, 4> keys;
@@ -189,6 +196,14 @@ void Engine::tap_audio(Anchor& anchor, Port&, Arrival& arrival) {
     on_digit_begun(anchor, arrival.now);
     on_digit(anchor, {keys[i], milliseconds(0)}, true, arrival.now);
   }
+}
+
+void Engine::tap_pictures(Anchor& anchor, const Port& port, const Arrival& arrival) {
+  if (!arrival.codec || arrival.codec->pictures == codec::PictureKind::none || arrival.is_previous) return;
+  for (const AnchorJobs::Tap& tap : anchor.jobs->taps)
+    if (tap.recorder->has_pictures())
+      tap.recorder->add_picture(tap.leg, arrival.stream, arrival.codec->pictures,
+                                {arrival.packet, arrival.clock_rate, port.sender_clock}, arrival.now);
 }
 
 void Engine::relay(Anchor& anchor, Arrival& arrival) {

@@ -125,7 +125,8 @@ Result<Clip> decode_audio(std::string_view bytes) {
       bytes.size() > 2 && static_cast<uint8_t>(bytes[0]) == 0xff && (static_cast<uint8_t>(bytes[1]) & 0xe0) == 0xe0;
   if (has_tag || has_sync) return decode_mp3(bytes);
   if (bytes.substr(0, 4) == "OggS") return decode_ogg_opus(bytes);
-  return fail(Error::Kind::unsupported, "sound is {}; WAV, MP3 and Ogg Opus are possible", guess_kind(bytes));
+  if (bytes.substr(0, 4) == "\x1a\x45\xdf\xa3") return decode_film(bytes);
+  return fail(Error::Kind::unsupported, "sound is {}; WAV, MP3, Ogg Opus, Matroska and WebM are possible", guess_kind(bytes));
 }
 
 }  // namespace nearend::media

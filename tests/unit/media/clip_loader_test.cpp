@@ -108,7 +108,7 @@ TEST_CASE("what cannot be fetched or heard is refused with its address, without 
   const std::pair<const char*, std::string_view> wrongs[] = {
       {"http://example.org/missing?token=secret", "http://example.org/missing: the server answered 404"},
       {"http://example.org/page",
-       "http://example.org/page: sound is a text or a page; WAV, MP3 and Ogg Opus are possible"},
+       "http://example.org/page: sound is a text or a page; WAV, MP3, Ogg Opus, Matroska and WebM are possible"},
       {"http://example.org/large", "http://example.org/large: larger than 20971520 bytes"},
       {"ftp://example.org/a.wav", "ftp"}};
   for (const auto& [url, text] : wrongs) {
