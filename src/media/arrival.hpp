@@ -25,6 +25,8 @@ struct Engine::Arrival {
   bool is_previous = false;  ///< From the remote before the last set_remote.
   bool is_late = false;      ///< And that one's time is over: only the rest of a digit may pass.
 
+  bool is_unheard = false;  ///< No other path has brought this frame.
+
   bool is_heard = false;  ///< Was decoded.
   codec::StreamDecoder::Heard heard{};
   uint32_t heard_rate = 8000;

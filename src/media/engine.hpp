@@ -170,7 +170,7 @@ class Engine {
   void deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from);
   void deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from,
                       const Mapping& mapping);
-  bool may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from);
+  bool may_enter(Anchor& target, Side side, Arrival& arrival, const Feed& from);
   static bool may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from);
   void send_placed(Anchor& target, Port& port, Side side, Arrival& arrival, const rtp::Continuity::Place& place,
                    const Mapping& mapping);
@@ -190,7 +190,7 @@ class Engine {
   void switch_move(Anchor& anchor, bool is_proven, io::Instant now);
   void leave_bridge(Anchor& anchor, const Path& path, io::Instant now);
   void set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::Instant now);
-  bool wins(Anchor& target, const Arrival& arrival, bool is_new, bool is_old);
+  bool wins(Anchor& target, Arrival& arrival, bool is_new, bool is_old);
   void report_move(Anchor& anchor, io::Instant now);
   void hold_open_events(Anchor& anchor, io::Instant now);
   void tick_move(Anchor& anchor, io::Instant now);

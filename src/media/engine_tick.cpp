@@ -89,6 +89,10 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
     return;
   }
   if (!port.has_remote) return;
+  // Frames that came early have put the stream ahead of the clock: every other one of our noise is left out until it
+  // is back, and the far end's buffer with it.
+  const bool is_early = port.out.is_ahead(now) && now - port.out.last_sent() < move_pause;
+  if (!player && is_early && port.out.is_fed_by(anchor.own_source)) return;
   // The first frame after another source finds out whether this moment's place is still free.
   std::optional<rtp::Continuity::Place> place;
   const bool takes_over = !port.out.is_fed_by(anchor.own_source);

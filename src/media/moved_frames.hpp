@@ -24,11 +24,13 @@ class MovedFrames {
   /// The old path's, after the new one has taken over.
   void miss_old(uint64_t print);
   /// True when the old path had brought it: not to be heard again.
-  bool is_copy(uint64_t print) const { return print != 0 && !is_repeating_ && heard_old_.contains(print); }
+  bool is_copy(uint64_t print) const { return is_known(print) && heard_old_.contains(print); }
+  /// A frame that can be told from all others.
+  bool is_known(uint64_t print) const { return print != 0 && !is_repeating_; }
   void hear_new(uint64_t print);
   /// True for what is heard now for the second time.
   bool is_heard(uint64_t print) const {
-    return print != 0 && !is_repeating_ && (heard_old_.contains(print) || heard_new_.contains(print));
+    return is_known(print) && (heard_old_.contains(print) || heard_new_.contains(print));
   }
   /// Frames that only the old path brought, too late.
   uint32_t lost() const { return is_repeating_ ? 0 : lost_ + (has_met_ ? 0 : missed_.count); }

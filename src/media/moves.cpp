@@ -75,9 +75,9 @@ void Engine::set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::In
   begin_move(anchor, old, false, path.prove_within, path.overlap, now);
   anchor.move->was_out = was_out;
   if (was_out) anchor.move->last_sent = {};
-  // A leg that is put on hold hears no more at once. One that steps out of the media (DIRECT) still needs what is on its
-  // way here, because the far ends do not turn to each other at the same moment. A room's sound is ours: it is there at
-  // once.
+  // A leg that is put on hold hears no more at once. One that steps out of the media (DIRECT) still needs what is on
+  // its way here, because the far ends do not turn to each other at the same moment. A room's sound is ours: it is
+  // there at once.
   const bool is_held = feed.kind == Path::Kind::idle && path.has_comfort_noise;
   if (is_held || feed.kind == Path::Kind::room) switch_move(anchor, true, now);
 }
@@ -112,7 +112,7 @@ void Engine::switch_move(Anchor& anchor, bool is_proven, io::Instant now) {
 
 /// Which of two paths a frame may come by: the first that brings it. The new path takes over with the first frame that
 /// the old one has not brought; noise and copies prove it, and wait while the old one speaks.
-bool Engine::wins(Anchor& target, const Arrival& arrival, bool is_new, bool is_old) {
+bool Engine::wins(Anchor& target, Arrival& arrival, bool is_new, bool is_old) {
   Move& move = *target.move;
   if (arrival.is_event) {
     if (is_new && !move.is_switched) switch_move(target, true, arrival.now);
@@ -131,6 +131,7 @@ bool Engine::wins(Anchor& target, const Arrival& arrival, bool is_new, bool is_o
     if (is_copy) return false;
     move.report.doubled += move.frames.is_heard(print);
     move.frames.hear_new(print);
+    arrival.is_unheard = move.frames.is_known(print);
     return true;
   }
   if (!is_old) return false;

@@ -251,7 +251,7 @@ void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
   send_rtp(*target, port, side, arrival.datagram, arrival.now);
 }
 
-bool Engine::may_enter(Anchor& target, Side side, const Arrival& arrival, const Feed& from) {
+bool Engine::may_enter(Anchor& target, Side side, Arrival& arrival, const Feed& from) {
   if (arrival.is_late) return false;
   Move* move = target.move.get();
   if (side == Side::inner)
@@ -313,8 +313,8 @@ void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arri
     return;
   }
   if (arrival.is_event && open.is_open && open.source != arrival.source) end_event(target, port, side, arrival.now);
-  const auto place =
-      port.out.place(arrival.source, arrival.packet, arrival.frame, arrival.clock_rate, arrival.is_event, arrival.now);
+  const auto place = port.out.place(arrival.source, arrival.packet, arrival.frame, arrival.clock_rate, arrival.is_event,
+                                    arrival.now, rtp::Continuity::Maker::far_end, arrival.is_unheard);
   if (!place) {
     ++port.counters.late;
     return;

@@ -111,7 +111,8 @@ void Engine::transcode(Anchor& target, Port& port, Side side, Arrival& arrival, 
                                .sequence = packet->sequence,
                                .timestamp = packet->timestamp,
                                .payload = packet->payload};
-    const auto place = port.out.place(source, numbered, packet->ticks, voice->clock_rate(), false, arrival.now);
+    const auto place = port.out.place(source, numbered, packet->ticks, voice->clock_rate(), false, arrival.now,
+                                      rtp::Continuity::Maker::far_end, arrival.is_unheard);
     if (!place) {
       ++port.counters.late;
       continue;

@@ -6,10 +6,12 @@
 namespace nearend::rtp {
 namespace {
 constexpr std::chrono::milliseconds talkspurt_gap{200};
+constexpr std::chrono::milliseconds pause{30};  // nobody has sent for a frame and a half
 constexpr double clock_gain = 1.0 / 128;
 constexpr uint16_t settled = 1000;
 constexpr double lead_gain = 1.0 / 8;
-constexpr uint16_t lead_known = 50;  // packets; the first one of a source may have come early or late by all of the jitter
+constexpr uint16_t lead_known =
+    50;  // packets; the first one of a source may have come early or late by all of the jitter
 
 int32_t apart(uint32_t a, uint32_t b) {
   return static_cast<int32_t>(a - b);
@@ -45,7 +47,7 @@ void Continuity::follow_clock(uint32_t timestamp, Instant now) {
 }
 
 Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate,
-                                        Instant now) {
+                                        Maker maker, bool is_unheard, Instant now) {
   Place place;
   place.is_switch = has_sent_;
   place.marker = !has_sent_ || now - last_sent_ > talkspurt_gap;
@@ -54,7 +56,11 @@ Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uin
   uint16_t sequence = sequence_;
   if (has_sent_ && clock_rate == clock_rate_) {
     const double behind = -ahead(timestamp_, now);
-    const long least = last_maker_ == Maker::ourselves ? 1 : 0;
+    // The talker's next frame is the next one, however early the faster path brings it, and after a pause so is ours,
+    // however far ahead the talker was. Two frames ahead are enough.
+    const bool is_due = is_unheard || (maker == Maker::ourselves && now - last_sent_ >= pause);
+    const bool is_next = last_maker_ == Maker::ourselves || (is_due && behind > -static_cast<double>(frame));
+    const long least = is_next ? 1 : 0;
     const long frames = std::max(least, std::lround(behind / frame));
     timestamp += static_cast<uint32_t>(frames) * frame;
     sequence = static_cast<uint16_t>(sequence_ + (frames > 0 ? 1 : 0));
@@ -76,13 +82,15 @@ Continuity::Place Continuity::switch_to(Source source, const Packet& packet, uin
 }
 
 std::optional<Continuity::Place> Continuity::place(Source source, const Packet& packet, uint32_t frame,
-                                                   uint32_t clock_rate, bool is_event, Instant now, Maker maker) {
+                                                   uint32_t clock_rate, bool is_event, Instant now, Maker maker,
+                                                   bool is_unheard) {
   Place place;
   const bool is_same = has_source_ && source == source_ && clock_rate == clock_rate_;
-  // A source whose clock stood still or jumped is as good as a new one.
-  const bool has_jumped = is_same && !is_event &&
-                          std::abs(static_cast<double>(ahead(packet.timestamp + timestamp_offset_, now))) > clock_rate;
-  if (!is_same || has_jumped) place = switch_to(source, packet, frame, clock_rate, now);
+  // A source whose clock stood still or jumped is as good as a new one; our own stands still while we send nothing.
+  const double off = is_same ? ahead(packet.timestamp + timestamp_offset_, now) : 0;
+  const bool has_stood = maker == Maker::ourselves && off < -3.0 * frame;
+  const bool has_jumped = !is_event && (has_stood || std::abs(off) > clock_rate);
+  if (!is_same || has_jumped) place = switch_to(source, packet, frame, clock_rate, maker, is_unheard, now);
   place.sequence = static_cast<uint16_t>(packet.sequence + sequence_offset_);
   place.timestamp = packet.timestamp + timestamp_offset_;
   if (since_switch_ < settled && apart(place.sequence, first_) < 0) return std::nullopt;

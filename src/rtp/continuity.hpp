@@ -7,9 +7,9 @@ namespace nearend::rtp {
 /// Owns the one stream that a far end sees from us, whoever feeds it: one SSRC for the life of the leg, sequence
 /// numbers without a step, timestamps by the wall clock. Within a source its own holes stay visible; at a switch the
 /// first packet of the new source takes the next free place in time, and what comes for a taken place is late: another
-/// path brought that moment first. What we make ourselves (noise, ring-back, prompts) takes no moment from a talker:
-/// the first words after it are sent whenever they come, at most one and a half frames ahead of the clock, which keeps
-/// its line. No allocation; one thread.
+/// path brought that moment first, unless it is known that nobody did. What we make ourselves (noise, ring-back,
+/// prompts) takes no moment from a talker: the first words after it are sent whenever they come, at most one and a half
+/// frames ahead of the clock, which keeps its line. No allocation; one thread.
 class Continuity {
  public:
   /// Who feeds: any value that differs between two sources whose numbering differs.
@@ -28,9 +28,9 @@ class Continuity {
       : ssrc_(ssrc), sequence_(first_sequence), timestamp_(first_timestamp) {}
 
   /// Where the packet goes; nothing when its place is taken. `frame`: ticks a packet lasts. `is_event`: a telephone
-  /// event, whose timestamp stands still.
+  /// event, whose timestamp stands still. `is_unheard`: a frame that no other source has brought before.
   std::optional<Place> place(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate, bool is_event,
-                             Instant now, Maker maker = Maker::far_end);
+                             Instant now, Maker maker = Maker::far_end, bool is_unheard = false);
   /// A place for a packet of our own between those of the source, at a timestamp that was already given (the end of an
   /// event).
   Place insert(uint32_t timestamp, Instant now);
@@ -52,11 +52,14 @@ class Continuity {
   uint16_t last_sequence() const { return sequence_; }
   uint32_t last_timestamp() const { return timestamp_; }
   Instant last_sent() const { return last_sent_; }
+  /// What is sent now is further ahead of the clock than a frame: it will not be missed for a frame more.
+  bool is_ahead(Instant now) const { return has_sent_ && ahead(timestamp_, now) > 0; }
   /// The timestamp that belongs to `now`.
   uint32_t timestamp_at(Instant now) const;
 
  private:
-  Place switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate, Instant now);
+  Place switch_to(Source source, const Packet& packet, uint32_t frame, uint32_t clock_rate, Maker maker,
+                  bool is_unheard, Instant now);
   int32_t ahead(uint32_t timestamp, Instant now) const;
   void follow_clock(uint32_t timestamp, Instant now);
   void set_clock(uint32_t timestamp, Instant now);

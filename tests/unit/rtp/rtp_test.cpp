@@ -247,6 +247,23 @@ TEST_CASE("the first frame of a new source for a moment that is filled is not se
   CHECK(next->timestamp == 50 * 160);
 }
 
+TEST_CASE("a frame that nobody has brought before takes the next place, however early it comes") {
+  Continuity out(1, 0, 0);
+  for (int i = 0; i < 50; ++i)
+    (void)out.place(1, {.sequence = static_cast<uint16_t>(i), .timestamp = i * 160u}, 160, 8000, false, at(i * 20));
+  const auto unheard = [&](Continuity::Source source, int ms) {
+    return out.place(source, {.sequence = 7, .timestamp = 1}, 160, 8000, false, at(49 * 20 + ms),
+                     Continuity::Maker::far_end, true);
+  };
+  const auto next = unheard(2, 3);
+  REQUIRE(next);
+  CHECK(next->sequence == 50);
+  CHECK(next->timestamp == 50 * 160);
+  // Two frames ahead of the clock are enough.
+  REQUIRE(unheard(3, 4));
+  CHECK(!unheard(4, 5));
+}
+
 TEST_CASE("the first words after what we made ourselves are sent whenever they come, and the clock keeps its line") {
   Continuity out(1, 0, 0);
   uint16_t sequence = 0;
