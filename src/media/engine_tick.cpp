@@ -7,9 +7,14 @@
 namespace nearend::media {
 namespace {
 constexpr std::chrono::milliseconds feed_pause{500};  // a relayed source that pauses longer is replaced by noise
-// The same while a move is under way: with the tick's 20 ms the far end never waits longer than 60 ms for a packet.
-constexpr std::chrono::milliseconds move_pause{36};
+// The same, beyond a frame, while a move is under way: with the tick's 20 ms the far end never waits longer than 40 ms
+// more than it does for every packet.
+constexpr std::chrono::milliseconds move_pause{16};
 constexpr size_t sweep_parts = 25;  // each anchor is looked at every 500 ms
+
+std::chrono::milliseconds pause_at_move(const Port& port) {
+  return std::chrono::milliseconds(std::max<uint16_t>(20, port.ptime_ms)) + move_pause;
+}
 }  // namespace
 
 void Engine::tick(io::Instant now) {
@@ -76,7 +81,7 @@ bool Engine::needs_noise(const Anchor& anchor, io::Instant now) {
   const bool is_moving = anchor.move && !anchor.move->is_switched && anchor.move->old.kind != Path::Kind::idle;
   if (anchor.feed.kind == Path::Kind::idle && !is_moving) return true;
   const io::Instant last = std::max(anchor.feed_since, port.out.has_sent() ? port.out.last_sent() : io::Instant{});
-  return now - last >= (anchor.move ? move_pause : feed_pause);
+  return now - last >= (anchor.move ? pause_at_move(port) : feed_pause);
 }
 
 void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
@@ -91,7 +96,7 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
   if (!port.has_remote) return;
   // Frames that came early have put the stream ahead of the clock: every other one of our noise is left out until it
   // is back, and the far end's buffer with it.
-  const bool is_early = port.out.is_ahead(now) && now - port.out.last_sent() < move_pause;
+  const bool is_early = port.out.is_ahead(now) && now - port.out.last_sent() < pause_at_move(port);
   if (!player && is_early && port.out.is_fed_by(anchor.own_source)) return;
   // The first frame after another source finds out whether this moment's place is still free.
   std::optional<rtp::Continuity::Place> place;

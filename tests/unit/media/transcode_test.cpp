@@ -204,13 +204,14 @@ TEST_CASE("a leg that has a codec in common is passed through, whatever else it 
 TEST_CASE("a lost packet of one side is concealed for the other, which sees no hole") {
   Talk talk(opus, pcmu);
   talk.bridge();
+  talk.talk(20);  // until the move is over: meanwhile noise fills a pause
   for (int i = 0; i < 100; ++i) {
     talk.step();
     talk.say(talk.a, i % 10 == 5);
     talk.say(talk.b);
   }
   const auto heard = talk.heard(talk.b);
-  CHECK(heard.packets == 100);
+  CHECK(heard.packets == 120);
   CHECK(heard.sequence_breaks == 0);
   CHECK(heard.time_breaks == 0);
   CHECK(heard.amount(500, 8000) > 5000);
