@@ -190,9 +190,20 @@ void check_tiers(Report& report, const media::NodeSettings& node) {
     report.hint("tier kernel", "not here; plain speech takes three times the CPU", devices.error().text);
 }
 
+void check_sleep(Report& report, const media::NodeSettings& node) {
+  if (node.awake_from == 0)
+    report.hint("cores awake", "turned off by media.awake_from", "");
+  else if (media::ShallowSleep::is_possible())
+    report.good("cores awake", fmt::format("from {} packets a second", node.awake_from));
+  else
+    report.hint("cores awake", "not here; a packet waits for its core to wake up",
+                "/dev/cpu_dma_latency needs the right to write");
+}
+
 void check_media(Report& report, const media::NodeSettings& node) {
   check_ports(report, node.port_first, node.port_last);
   check_tiers(report, node);
+  check_sleep(report, node);
   check_directory(report, "media.recordings", node.recordings);
   check_directory(report, "media.cache", node.cache);
 }

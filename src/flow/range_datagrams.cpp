@@ -100,6 +100,14 @@ RangeReader::RangeReader() {
   }
 }
 
+size_t RangeReader::fill_one(int socket) {
+  headers_[0].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+  headers_[0].msg_hdr.msg_controllen = control_size;
+  const ssize_t size = ::recvmsg(socket, &headers_[0].msg_hdr, MSG_DONTWAIT);
+  headers_[0].msg_len = size > 0 ? static_cast<unsigned>(size) : 0;
+  return size > 0 ? 1 : 0;
+}
+
 size_t RangeReader::fill(int socket) {
   for (mmsghdr& header : headers_) {
     header.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
@@ -155,12 +163,19 @@ uint64_t RangeWriter::flush() {
   return std::exchange(unsent_, 0);
 }
 
+int RangeWriter::send(size_t first, size_t count) {
+  constexpr int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (count > 1) return ::sendmmsg(sockets_[first], &headers_[first], static_cast<unsigned>(count), flags);
+  const ssize_t size = ::sendto(sockets_[first], parts_[first].iov_base, parts_[first].iov_len, flags,
+                                to_[first].data(), to_[first].size);
+  return size < 0 ? -1 : 1;
+}
+
 void RangeWriter::send_all() {
   for (size_t first = 0; first < count_;) {
     size_t end = first + 1;
     while (end < count_ && sockets_[end] == sockets_[first]) ++end;
-    const int sent =
-        ::sendmmsg(sockets_[first], &headers_[first], static_cast<unsigned>(end - first), MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent = send(first, end - first);
     // The kernel tells an error only for the first one: that one is dropped, the others have their chance.
     if (sent <= 0) ++unsent_;
     first += sent > 0 ? static_cast<size_t>(sent) : 1;

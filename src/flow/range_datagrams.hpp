@@ -20,11 +20,12 @@ class RangeReader {
   RangeReader();
   RangeReader(const RangeReader&) = delete;
 
-  /// Calls `take(port, from, bytes)` for what waits, at most a turn's worth; bytes may be written over. `port` is the
-  /// one it was sent to. False: nothing was there.
+  /// Calls `take(port, from, bytes)` for what waits, at most a turn's worth, or for one; bytes may be written over.
+  /// `port` is the one it was sent to. False: nothing was there. A call for several costs half as much again where
+  /// there is one, since it looks for the next one too.
   template <class Take>
-  bool read(int socket, Take take) {
-    const size_t count = fill(socket);
+  bool read(int socket, bool has_several, Take take) {
+    const size_t count = has_several ? fill(socket) : fill_one(socket);
     for (size_t i = 0; i < count; ++i) {
       const uint16_t port = port_of(i);
       if (port != 0 && !(headers_[i].msg_hdr.msg_flags & MSG_TRUNC))
@@ -37,6 +38,7 @@ class RangeReader {
  private:
   static constexpr size_t batch = 64;
   static constexpr size_t control_size = CMSG_SPACE(sizeof(sockaddr_in6));
+  size_t fill_one(int socket);
   size_t fill(int socket);
   uint16_t port_of(size_t i);
 
@@ -65,6 +67,7 @@ class RangeWriter {
   static constexpr size_t batch = 64;
   static constexpr size_t head_max = 48;  // IPv6 and UDP
   void send_all();
+  int send(size_t first, size_t count);
 
   int v4_ = -1, v6_ = -1;
   size_t count_ = 0;

@@ -60,6 +60,8 @@ class Engine {
   void set_reader(std::string_view name) { reader_ = name; }
   /// How much of a core the thread had in the last second; split among the legs by their packets.
   void note_cpu(double percent);
+  /// Packets in and out in the second before the last note_cpu, without those that the kernel relayed.
+  double packets_a_second() const { return packets_a_second_; }
 
   /// `datagram` may be rewritten in place.
   void input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now);

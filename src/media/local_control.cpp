@@ -114,7 +114,7 @@ LocalControl::LocalControl(io::Loop& loop, NodeSettings settings, SourceLoader& 
       trim_timer_(loop),
       wake_timer_(loop) {
   Engine::Start start{.now = loop.now(), .wall = loop.wall(), .seed = loop.random()};
-  const MediaThread::Tiers tiers{flows_.get(), steering_.get()};
+  const MediaThread::Tiers tiers{flows_.get(), steering_.get(), this->settings().awake_from};
   for (; start.index < this->settings().cores; ++start.index) {
     threads_.push_back(
         std::make_unique<MediaThread>(start, pool, tiers, [this, &loop, alive = is_alive_](MediaThread::Events events) {

@@ -19,8 +19,9 @@ namespace nearend::media {
 namespace {
 
 constexpr int ready_max = 256;
-constexpr int drain_rounds = 64;           // of a shared socket before a hand-over
-constexpr uint64_t ticks_made_up_max = 5;  // after a stall; more would only queue at the far ends
+constexpr std::chrono::microseconds awake_at_most{2};  // an epoll_wait that has slept takes longer
+constexpr int drain_rounds = 64;                       // of a shared socket before a hand-over
+constexpr uint64_t ticks_made_up_max = 5;              // after a stall; more would only queue at the far ends
 
 // Speech that waits for its turn behind signalling or another program is a gap that somebody hears. Round robin at a
 // low real-time priority: kernel threads and what an operator puts above stay above.
@@ -37,6 +38,7 @@ MediaThread::MediaThread(const Engine::Start& start, WorkerPool& pool, const Tie
     : on_events_(std::move(on_events)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      sleep_(tiers.awake_from),
       worker_(pool,
               [queue = queue_](Worker::Completion done) {
                 queue->push({.run = [done = std::move(done)](Engine&, io::Instant) mutable {
@@ -143,7 +145,9 @@ void MediaThread::run() {
   claim_real_time();
   std::array<epoll_event, ready_max> ready;
   while (!is_stopping_) {
+    const io::Instant idle_from = now();
     const int count = ::epoll_wait(epoll_, ready.data(), ready_max, -1);
+    is_behind_ = now() - idle_from < awake_at_most;
     for (int i = 0; i < count; ++i) {
       const int descriptor = ready[static_cast<size_t>(i)].data.fd;
       if (descriptor == queue_->wake)
@@ -151,7 +155,7 @@ void MediaThread::run() {
       else if (descriptor == timer_)
         run_ticks();
       else if (is_range(descriptor))
-        read_range(descriptor);
+        read_range(descriptor, is_behind_);
       else
         read_socket(descriptor);
       flush();
@@ -252,15 +256,16 @@ void MediaThread::note_cpu() {
   total.add(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(more).count()));
   engine_.note_cpu(100.0 * static_cast<double>(more.count()) / static_cast<double>((at - noted_).count()));
   noted_ = at;
+  sleep_.note(engine_.packets_a_second(), at);
 }
 
 bool MediaThread::is_range(int descriptor) const {
   return range_ && std::ranges::count(range_->sockets(), descriptor) > 0;
 }
 
-bool MediaThread::read_range(int shared) {
+bool MediaThread::read_range(int shared, bool has_several) {
   const io::Instant arrived = now();
-  return range_->read(shared, [&](Socket socket, const Endpoint& from, std::span<uint8_t> datagram) {
+  return range_->read(shared, has_several, [&](Socket socket, const Endpoint& from, std::span<uint8_t> datagram) {
     const Watched& watched = watched_[socket];
     if (watched.is_ours) engine_.input(watched.inlet, from, datagram, arrived);
   });
@@ -268,7 +273,7 @@ bool MediaThread::read_range(int shared) {
 
 void MediaThread::drain_range() {
   for (int socket : range_->sockets())
-    for (int round = 0; round < drain_rounds && socket >= 0 && read_range(socket); ++round) flush();
+    for (int round = 0; round < drain_rounds && socket >= 0 && read_range(socket, true); ++round) flush();
 }
 
 void MediaThread::read_socket(int socket) {

@@ -13,6 +13,7 @@
 #include "media/engine.hpp"
 #include "media/kernel_flows.hpp"
 #include "media/range_io.hpp"
+#include "media/shallow_sleep.hpp"
 #include "media/socket_pool.hpp"
 #include "media/worker_pool.hpp"
 
@@ -29,6 +30,7 @@ class MediaThread final : private EngineOutput {
   struct Tiers {
     flow::FlowTable* flows = nullptr;
     flow::Steering* steering = nullptr;
+    uint32_t awake_from = 0;  ///< See ShallowSleep.
   };
   /// `on_events` is called on the media thread.
   MediaThread(const Engine::Start& start, WorkerPool& pool, const Tiers& tiers, std::function<void(Events)> on_events);
@@ -85,7 +87,7 @@ class MediaThread final : private EngineOutput {
   void add_socket(int socket, const Inlet& inlet);
   void read_socket(int socket);
   bool is_range(int descriptor) const;
-  bool read_range(int socket);
+  bool read_range(int socket, bool has_several);
   void drain_range();
   void run_ticks();
   void note_cpu();
@@ -101,8 +103,10 @@ class MediaThread final : private EngineOutput {
   std::shared_ptr<Queue> queue_ = std::make_shared<Queue>();  // shared with completions of workers
   int epoll_ = -1, timer_ = -1;
   bool is_stopping_ = false, is_ticking_ = false;
+  bool is_behind_ = false;  // there was something to do before the thread could sleep
   std::chrono::nanoseconds cpu_at_note_{0};
   io::Instant noted_{};
+  ShallowSleep sleep_;
   DatagramReader reader_;
   DatagramWriter writer_;
   std::vector<Watched> watched_;  // by descriptor

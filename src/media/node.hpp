@@ -32,6 +32,7 @@ struct NodeSettings {
   uint32_t workers = 2;             ///< Threads for speech, decoding and files.
   std::string tone_country = "us";  ///< Whose ringback, busy, congestion and dial are sent where none is named.
   std::string tiers = "auto";       ///< What relays, see may_use_*(): "auto", "kernel", "range" or "sockets".
+  uint32_t awake_from = 8000;       ///< Packets a second of a media thread from which cores do not sleep; 0: never.
 
   /// Plain speech in the kernel; all ports of a media thread at one socket. Where rights and the system allow.
   bool may_use_range() const { return tiers == "auto" || tiers == "range"; }

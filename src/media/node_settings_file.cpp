@@ -27,6 +27,8 @@ void describe(config::Section& section, NodeSettings& node) {
   section.key(
       "tiers", node.tiers,
       "What relays: auto (all below where rights allow), kernel (plain speech), range (a socket a thread), sockets.");
+  section.key("awake_from", node.awake_from,
+              "Packets a second, in and out, from which a media thread asks the kernel to keep cores awake; 0: never.");
 }
 
 }  // namespace nearend::media

@@ -20,10 +20,10 @@ class RangeIo {
   void take(Socket socket);
   /// Its own socket has it again.
   void release(Socket socket);
-  /// Calls `take(socket, from, bytes)` for a turn's worth of what waits. False: nothing was there.
+  /// Calls `take(socket, from, bytes)` for a turn's worth of what waits, or for one. False: nothing was there.
   template <class Take>
-  bool read(int shared, Take take) {
-    return reader_.read(shared, [&](uint16_t port, const Endpoint& from, std::span<uint8_t> bytes) {
+  bool read(int shared, bool has_several, Take take) {
+    return reader_.read(shared, has_several, [&](uint16_t port, const Endpoint& from, std::span<uint8_t> bytes) {
       if (const Socket socket = by_port_[port / 2]; socket != 0) take(socket, from, bytes);
     });
   }

@@ -9,6 +9,17 @@ namespace nearend::media {
 namespace {
 
 constexpr size_t datagram_max = 1600;
+constexpr uint16_t leftovers_max = 3000;
+
+/// What came before the kernel took over the port and has waited in its socket: no reason to take the port back. Where
+/// a thread is behind its packets, taking back would keep it there.
+bool is_leftover(const Port& port, const rtp::Packet& packet) {
+  const Codec* codec = port.codecs.find(packet.payload_type);
+  if (!codec || codec->kind == Codec::Kind::event || codec->clock_rate != port.clock_rate) return false;
+  if (!port.receiver.has_begun()) return false;  // another SSRC
+  const auto behind = static_cast<uint16_t>(port.receiver.state().extended_highest - packet.sequence);
+  return behind < leftovers_max;
+}
 
 }  // namespace
 
@@ -39,7 +50,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
   if (port.lent) [[unlikely]]
     read_lent(anchor);  // the source rules know what the kernel has seen
   if (!admit(anchor, port, arrival, from)) return;
-  if (port.lent) [[unlikely]]
+  if (port.lent && !is_leftover(port, arrival.packet)) [[unlikely]]
     take_back(anchor, now, true);  // more than the kernel can do: a key, another SSRC
   if (!count_packet(port, arrival)) return;
   note_arrival(anchor, port, arrival);

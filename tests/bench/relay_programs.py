@@ -186,6 +186,19 @@ class Rtpengine(Relay):
         self.ng.close()
 
 
+class AwakeRtpengine(Rtpengine):
+    """The same with cores that do not sleep, as our node has them from a rate on (media.awake_from)."""
+
+    def __init__(self):
+        self.request = os.open("/dev/cpu_dma_latency", os.O_WRONLY)
+        os.write(self.request, bytes(4))
+        super().__init__()
+
+    def close(self):
+        super().close()
+        os.close(self.request)
+
+
 class Bare(Relay):
     """The least that forwards in the kernel: a program at TC ingress and a table."""
 
@@ -212,6 +225,8 @@ def start(name, program, anchors_max=12000):
         return Direct()
     if name == "rtpengine":
         return Rtpengine()
+    if name == "rtpengine-awake":
+        return AwakeRtpengine()
     if name == "bare":
         return Bare(os.path.dirname(os.path.abspath(program)))
     return Nearend(program, name, anchors_max)

@@ -37,23 +37,36 @@ def compare(options, table):
             table.put(ident, MISSING, None, "tools/bench relay", before)
         return
     at_300 = {row["relay"]: row for row in rows if row["calls"] == 300}
+    awake = [row for row in run("media_relays.py", options, "--calls", "300", "--relays", "rtpengine-awake", "--seconds",
+                                str(options.seconds or 10)) if row.get("relay") == "rtpengine-awake"]
+    at_300.update({row["relay"]: row for row in awake})
     for ident, key, part, unit in (("relay-cpu", "cpu", "cpu", "%"), ("relay-delay", "added_us", "p50_added", "µs")):
         parts = {name: one[part] for name, one in ratios.items()}
         figures = ", ".join(f"{name} {row[key]:.1f}" for name, row in at_300.items())
         text = " / ".join(f"{parts.get(name)}" for name in OURS) + f" ({figures} {unit}; {noise_of(at_300.values())})"
         holds = all(name in parts and parts[name] <= most for name, most in BOUNDS[ident].items())
         table.put(ident, text, holds, "tools/bench relay", before)
-    heap(table, at_300, before)
+    heap(table, rows, before)
     growth(table, rows, before)
     relay_plot.draw(rows)
     write_table(table.path, rows)
 
 
-def heap(table, at_300, before):
-    kib = {name: row["kib_per_call"] for name, row in at_300.items() if "kib_per_call" in row}
-    text = ", ".join(f"{name} {one:.1f} KiB" for name, one in kib.items())
-    holds = all(kib[name] <= 8 for name in OURS if name in kib)
-    table.put("relay-heap", text + ", under load, with what 300 calls share", holds, "tools/bench relay", before)
+def heap(table, rows, before):
+    """What a call more takes, from the slope; beside it what 300 calls take with what they share."""
+    held = {}
+    for row in rows:
+        if "kib_per_call" in row and row["calls"] >= 100:
+            held.setdefault(row["relay"], {})[row["calls"]] = row["kib_per_call"] * row["calls"]
+    kib = {}
+    for name, by_calls in held.items():
+        first, last = min(by_calls), max(by_calls)
+        if last > first:
+            kib[name] = (by_calls[last] - by_calls[first]) / (last - first)
+    text = ", ".join(f"{name} {one:.1f} KiB" + (f" (at 300 calls {held[name][300] / 300:.1f})" if 300 in held[name] else "")
+                     for name, one in kib.items())
+    holds = bool(kib) and all(kib[name] <= 8 for name in OURS if name in kib)
+    table.put("relay-heap", text + ", under load: a call more from 100 to 1000 calls", holds, "tools/bench relay", before)
 
 
 def growth(table, rows, before):
@@ -88,7 +101,7 @@ def write_table(path, rows):
 
 def bare(options, table):
     before = results.load()
-    told = [row for row in run("media_relays.py", options, "--calls", "1000,1000,1000", "--relays", "bare,kernel")
+    told = [row for row in run("media_relays.py", options, "--calls", "1000,1000,1000", "--relays", "bare,kernel", "--warmup", "12")
             if row.get("relay") in ("bare", "kernel")]
     cpu = {name: sorted(row["cpu"] for row in told if row["relay"] == name) for name in ("bare", "kernel")}
     if not all(cpu.values()):

@@ -474,6 +474,26 @@ TEST_CASE("tiers: a source with another SSRC is believed at its second packet, a
   });
 }
 
+TEST_CASE("tiers: what was sent long before the packets that have come since is not heard, and moves no stream") {
+  over_tiers([](Talk& talk) {
+    RealPhone &a = talk.add(), &b = talk.add();
+    talk.bridge(0, 1);
+    talk.settle(0, 1);
+    std::array<uint8_t, 160> payload{};
+    const auto heard = b.heard.size();
+    for (uint16_t i = 0; i < 10; ++i) {
+      a.send(talk.at(0), {.sequence = static_cast<uint16_t>(a.sequence - 100 - i),
+                          .timestamp = a.timestamp - 160 * (100u + i),
+                          .payload = payload});
+      talk.run_for(20ms);
+      CHECK(talk.is_in_kernel(0) == (talk.tier == "kernel"));
+    }
+    CHECK(b.heard.size() >= heard + 8);
+    CHECK(b.breaks() == 0);
+    CHECK(b.missed() == 0);
+  });
+}
+
 TEST_CASE("tiers: a held leg hears nothing and nothing is taken from it; afterwards the talk goes on") {
   over_tiers([](Talk& talk) {
     RealPhone &a = talk.add(), &b = talk.add();
