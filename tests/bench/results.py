@@ -46,6 +46,15 @@ ROWS = [
     Row("mix", "mixing a member a frame, G.711 both ways", "<= 0.8 µs"),
     Row("room", "CPU of a core for a room of 100 that all speak G.711, sockets and all", "<= 25 %"),
     Row("tap", "taps put on a talk and taken off it 200 times, on each tier: packets of the talk lost or doubled", "0"),
+    Row("moves", "200 moves in a talk at random times, each kind of move, 0, 80 and 150 ms of extra delay, 1 % loss, 20 ms jitter, "
+        "each tier: lost or doubled frames a move beyond the paths' difference, header breaks, gap beyond a frame",
+        "0 at p50, <= 2 at p99, 0 breaks, < 40 ms"),
+    Row("moves-features", "a recorder added to a talk and removed 200 times, each tier: the talk's frames lost or doubled; what a "
+        "recording lacks at its start", "0; <= 500 ms"),
+    Row("moves-digits", "a key pressed within 150 ms of a move, 200 times a talk, each kind of move but DIRECT, each tier", "one digit each"),
+    Row("moves-attacks", "strangers' packets heard on provider's / NAT / SRTP legs, each tier", "0 / <= 5 / 0"),
+    Row("moves-calls", "20,000 calls with random moves and faults, each tier: anchors, ports, flows, descriptors left; memory",
+        "0; level"),
     Row("torture", "RFC 4475 and RFC 5118 messages answered as the RFCs ask, UDP and TCP", "100 %"),
     Row("fuzz", "fuzz targets under asan", "0 findings in 10 min each"),
     Row("fuzz-media", "fuzz targets of what comes in at a media port and of its keys, under asan", "0 findings in 10 min each"),
