@@ -175,10 +175,20 @@ struct RecordRequest {
   bool has_beep = false;
   bool is_silence_trimmed = false;
 };
-/// Watching what the endpoint says: speech, pauses, an answering machine's beep. What follows from it is the caller's to judge.
+/// By what it is judged who answered a call: a person says a word and waits, a machine goes on.
+struct AnswerRules {
+  bool waits_for_end = false;              ///< A machine is told when its greeting has ended, not at once.
+  milliseconds timeout{30'000};            ///< 3 to 60 s.
+  milliseconds speech_threshold{2400};     ///< 1 to 6 s: who speaks longer is a machine.
+  milliseconds speech_end{1200};           ///< 0.5 to 5 s: silence that ends what is said.
+  milliseconds silence_timeout{5000};      ///< 2 to 10 s: nothing is said at all.
+};
+/// Watching what the endpoint says: speech, pauses, an answering machine's beep.
 struct ListenRequest {
   milliseconds pause{700};                 ///< Silence that ends a stretch of speech.
   milliseconds length_max{60'000};
+  /// Judges who answered and ends with the verdict; `pause` and `length_max` are what these say.
+  std::optional<AnswerRules> answer;
 };
 /// A leg's sound over a WebSocket to and from an engine elsewhere (docs/media-control.md, "Streams").
 struct StreamRequest {
@@ -246,6 +256,9 @@ struct ListenEnded {
   milliseconds greeting{0};                ///< From the first word to the last.
   milliseconds silence_after{0};           ///< Since the last word.
   uint32_t stretches = 0; uint32_t beeps = 0;
+  /// Where it was to be judged: "human", "machine_start", "machine_end_beep", "machine_end_silence", "machine_end_other" (its
+  /// greeting did not end in time), "fax", "unknown".
+  std::string answered_by;
 };
 struct Moved { MoveReport report; Path::Kind kind = Path::Kind::idle; };
 /// The first valid packet from the endpoint, or from the inner side, since the remote was set.

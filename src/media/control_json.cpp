@@ -528,7 +528,35 @@ Result<RecordRequest> read_record(const json::value& value) {
 }
 
 json::value to_value(const ListenRequest& request) {
-  return json::object{{"pause_ms", request.pause.count()}, {"length_max_ms", request.length_max.count()}};
+  json::object object{{"pause_ms", request.pause.count()}, {"length_max_ms", request.length_max.count()}};
+  if (const auto& rules = request.answer)
+    object["answer"] = json::object{{"waits_for_end", rules->waits_for_end},
+                                    {"timeout_ms", rules->timeout.count()},
+                                    {"speech_threshold_ms", rules->speech_threshold.count()},
+                                    {"speech_end_ms", rules->speech_end.count()},
+                                    {"silence_timeout_ms", rules->silence_timeout.count()}};
+  return object;
+}
+
+Result<AnswerRules> read_answer_rules(const json::value& value) {
+  auto object = as_object(value, "who answered");
+  if (!object) return pass(object);
+  AnswerRules rules{.waits_for_end = json_bool_or(**object, "waits_for_end", false)};
+  struct Time {
+    const char* name;
+    milliseconds AnswerRules::* field;
+    int64_t least, most;
+  };
+  constexpr Time times[] = {{"timeout_ms", &AnswerRules::timeout, 3000, 60'000},
+                            {"speech_threshold_ms", &AnswerRules::speech_threshold, 1000, 6000},
+                            {"speech_end_ms", &AnswerRules::speech_end, 500, 5000},
+                            {"silence_timeout_ms", &AnswerRules::silence_timeout, 2000, 10'000}};
+  for (const Time& time : times) {
+    auto number = number_or(**object, time.name, (rules.*time.field).count(), time.least, time.most);
+    if (!number) return pass(number);
+    rules.*time.field = milliseconds(*number);
+  }
+  return rules;
 }
 
 Result<ListenRequest> read_listen(const json::value& value) {
@@ -541,6 +569,11 @@ Result<ListenRequest> read_listen(const json::value& value) {
   if (!length) return pass(length);
   request.pause = milliseconds(*pause);
   request.length_max = milliseconds(*length);
+  if (const auto* answer = (*object)->if_contains("answer")) {
+    auto rules = read_answer_rules(*answer);
+    if (!rules) return pass(rules);
+    request.answer = *rules;
+  }
   return request;
 }
 

@@ -2,6 +2,9 @@
 #include "media/engine.hpp"
 
 namespace nearend::media {
+namespace {
+constexpr milliseconds answer_delay{500};  // the line of what was heard is behind the clock; a verdict ends it first
+}
 
 void Engine::listen(AnchorId id, JobId job, const ListenRequest& request, io::Instant now) {
   Anchor* anchor = find(id);
@@ -9,8 +12,12 @@ void Engine::listen(AnchorId id, JobId job, const ListenRequest& request, io::In
   take_back(*anchor, now);
   AnchorJobs& jobs = jobs_of(*anchor);
   if (jobs.listening) end_listening(*anchor, true);
+  const auto& rules = request.answer;
   jobs.listening = std::make_unique<Listening>(
-      Listening{.job = job, .listener = Listener(request.pause, now), .end_at = now + request.length_max});
+      Listening{.job = job,
+                .listener = Listener(rules ? rules->speech_end : request.pause, now),
+                .end_at = now + (rules ? rules->timeout + answer_delay : request.length_max),
+                .judge = rules ? std::make_unique<AnswerJudge>(*rules) : nullptr});
   activate(*anchor);
 }
 
@@ -29,6 +36,7 @@ void Engine::stream(AnchorId id, JobId job, std::shared_ptr<SoundPipe> pipe, std
 void Engine::feed_listeners(AnchorJobs& jobs, std::span<const int16_t> samples, io::Instant now) {
   for (const auto& [job, pipe] : jobs.pipes) pipe->heard.write(samples);
   if (jobs.listening) jobs.listening->listener.feed(samples, now);
+  if (jobs.listening && jobs.listening->judge) jobs.listening->judge->feed(samples);
   if (jobs.collector && jobs.collector->listener) jobs.collector->listener->feed(samples, now);
 }
 
@@ -36,7 +44,9 @@ void Engine::tick_listeners(Anchor& anchor, io::Instant now) {
   if (Listening* listening = anchor.jobs->listening.get()) {
     listening->listener.on_time(now);
     while (const auto found = listening->listener.next()) tell_heard(anchor, listening->job, *found);
-    if (now >= listening->end_at) end_listening(anchor, false);
+    const auto verdict = listening->judge ? listening->judge->verdict(listening->listener) : std::nullopt;
+    if (verdict) listening->verdict = *verdict;
+    if (verdict || now >= listening->end_at) end_listening(anchor, false);
   }
   if (!anchor.jobs->collector || !anchor.jobs->collector->listener) return;
   anchor.jobs->collector->listener->on_time(now);
@@ -79,7 +89,8 @@ void Engine::end_listening(Anchor& anchor, bool was_stopped) {
                                              .greeting = all.greeting,
                                              .silence_after = all.silence_after,
                                              .stretches = all.stretches,
-                                             .beeps = all.beeps});
+                                             .beeps = all.beeps,
+                                             .answered_by = std::string(ended->judge ? ended->verdict : "")});
 }
 
 }  // namespace nearend::media

@@ -80,7 +80,8 @@ struct Writer {
             {"greeting_ms", e.greeting.count()},
             {"silence_after_ms", e.silence_after.count()},
             {"stretches", e.stretches},
-            {"beeps", e.beeps}};
+            {"beeps", e.beeps},
+            {"answered_by", e.answered_by}};
   }
   json::object operator()(const event::Moved& e) const {
     return {{"type", "moved"},       {"path", path_name(e.kind)},   {"gap_ms", e.report.gap_ms},
@@ -130,7 +131,8 @@ event::ListenEnded read_listen_ended(const json::object& object) {
           .greeting = length_of(object, "greeting_ms"),
           .silence_after = length_of(object, "silence_after_ms"),
           .stretches = static_cast<uint32_t>(json_integer_or(object, "stretches", 0)),
-          .beeps = static_cast<uint32_t>(json_integer_or(object, "beeps", 0))};
+          .beeps = static_cast<uint32_t>(json_integer_or(object, "beeps", 0)),
+          .answered_by = json_string_or(object, "answered_by", "")};
 }
 
 event::RecordEnded read_record_ended(const json::object& object) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/loop.hpp"
+#include "media/answer_judge.hpp"
 #include "media/dtmf_detector.hpp"
 #include "media/listener.hpp"
 #include "media/player.hpp"
@@ -32,6 +33,8 @@ struct Listening {
   JobId job;
   Listener listener;
   io::Instant end_at;
+  std::unique_ptr<AnswerJudge> judge;  ///< Where it is asked who answered.
+  std::string_view verdict = "unknown";
 };
 
 /// What works on an anchor; exists only while something does.

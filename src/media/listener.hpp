@@ -36,6 +36,8 @@ class Listener {
   std::optional<Found> next();
   Summary summary() const;
   bool is_speaking() const { return is_speaking_; }
+  /// A tone is heard that may become a beep.
+  bool is_in_tone() const { return beep_.is_open(); }
   /// When the last word ended; nothing where none was said.
   std::optional<milliseconds> speech_end() const;
   /// A key's tone was taken for speech.

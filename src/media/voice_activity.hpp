@@ -49,6 +49,8 @@ class BeepDetector {
     double hz = 0;
   };
   std::optional<Beep> feed(const FrameFacts& frame);
+  /// What is heard now may become one.
+  bool is_open() const { return open_.frames >= 3 && open_.frames <= 125; }
 
  private:
   Beep open_;
