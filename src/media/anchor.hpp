@@ -8,6 +8,7 @@
 #include "codec/stream_encoder.hpp"
 #include "flow/flow_table.hpp"
 #include "media/early_packets.hpp"
+#include "media/film_show.hpp"
 #include "media/film_tap.hpp"
 #include "media/formats.hpp"
 #include "media/jobs.hpp"
@@ -212,7 +213,8 @@ struct Anchor {
   std::unique_ptr<AnchorJobs> jobs;
   std::unique_ptr<Chair> chair;  ///< In a room, while that is the feed.
   std::unique_ptr<WireTaps> wire_taps;
-  uint8_t lent = 0;  ///< Ports whose packets the kernel relays.
+  std::unique_ptr<FilmShow> show;  ///< From the first film on.
+  uint8_t lent = 0;                ///< Ports whose packets the kernel relays.
   milliseconds lent_pause{200};
   io::Instant lent_again_at{};
   std::unique_ptr<EarlyPackets> early;  ///< Until the first path that has somebody at the other end.

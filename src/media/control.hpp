@@ -229,6 +229,8 @@ struct PlayEnded {
   JobId job; bool was_stopped = false; std::optional<Error> error; milliseconds played{0};
   uint32_t source = 0;                     ///< Index of the one that was being heard, or failed; their number: all were.
   milliseconds position{0};                ///< In it, in its last round.
+  /// Of a film's pictures: "shown", or "unseen" where the leg has no line for pictures or none of their codec; empty: it had none.
+  std::string pictures;
 };
 struct RecordEnded {
   JobId job; std::string reason;           ///< "silence", "digit", "length", "stopped", "hangup", "disk-full", "error"

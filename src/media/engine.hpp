@@ -222,6 +222,14 @@ class Engine {
   static bool needs_noise(const Anchor& anchor, io::Instant now);
   static bool needs_tick(const Anchor& anchor, io::Instant now);
 
+  // engine_film.cpp
+  static std::optional<uint8_t> screen_of(Anchor& anchor, codec::PictureKind kind);
+  uint32_t film_clock(io::Instant now) const;
+  static void set_screen(Anchor& anchor, Player& player);
+  void show_film(Anchor& anchor, Player& player, io::Instant now);
+  void report_film(Anchor& anchor, Port& port, io::Instant now);
+  static void end_film_show(Anchor& anchor);
+
   // engine_flows.cpp
   void try_kernel(Anchor& anchor, io::Instant now);
   void lend(Anchor& anchor, PortOf from, Anchor& target, PortOf to, io::Instant now);
@@ -243,6 +251,7 @@ class Engine {
   void read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instant now);
   void write_extended(rtp::RtcpWriter& writer, Port& port, io::Instant now);
   void send_report(Anchor& anchor, Port& port, io::Instant now);
+  void write_name(rtp::RtcpWriter& writer, const Anchor& anchor, const Port& port) const;
   void request_picture(Port& source, uint32_t ssrc);
   uint64_t ntp(io::Instant now) const;
 

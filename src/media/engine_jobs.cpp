@@ -163,6 +163,7 @@ void Engine::on_digit(Anchor& anchor, const rtp::EventDetector::Pressed& pressed
 
 void Engine::end_player(Anchor& anchor, bool was_stopped, io::Instant now) {
   std::unique_ptr<Player> player = std::move(anchor.jobs->player);
+  end_film_show(anchor);
   Port& port = anchor.streams.front().outer;
   if (port.event.is_open && port.event.source == anchor.own_source) end_event(anchor, port, Side::outer, now);
   if (!player->is_told()) {
@@ -205,7 +206,8 @@ void Engine::tell_play_ended(Anchor& anchor, const Player& player, bool was_stop
                                            .error = std::move(error),
                                            .played = player.played(),
                                            .source = player.item(),
-                                           .position = player.position()});
+                                           .position = player.position(),
+                                           .pictures = std::string(player.pictures())});
 }
 
 /// Those that wait will not be heard.

@@ -143,6 +143,14 @@ void Engine::request_picture(Port& source, uint32_t ssrc) {
   send_rtcp(source, to, {buffer.data(), writer.size()});
 }
 
+/// Stays for the life of the leg, tells nothing about us, and is the same for all its streams (RFC 7022).
+void Engine::write_name(rtp::RtcpWriter& writer, const Anchor& anchor, const Port& port) const {
+  std::array<char, 20> name;
+  const auto end =
+      fmt::format_to_n(name.begin(), name.size(), "{:016x}", static_cast<uint64_t>(anchor.id) ^ start_hash_);
+  writer.cname(port.out.ssrc(), {name.data(), std::min(end.size, name.size())});
+}
+
 void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
   // RFC 3550 6.2: between a half and one and a half of the interval, so that the legs of a region do not fall into
   // step.
@@ -176,11 +184,7 @@ void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
     writer.receiver_report(port.out.ssrc(), all);
   }
   port.packets_at_report = port.counters.packets_out;
-  // The name stays for the life of the leg, tells nothing about us, and is the same for all its streams (RFC 7022).
-  std::array<char, 20> name;
-  const auto end =
-      fmt::format_to_n(name.begin(), name.size(), "{:016x}", static_cast<uint64_t>(anchor.id) ^ start_hash_);
-  writer.cname(port.out.ssrc(), {name.data(), std::min(end.size, name.size())});
+  write_name(writer, anchor, port);
   write_extended(writer, port, now);
   send_rtcp(port, to, {buffer.data(), writer.size()});
 }

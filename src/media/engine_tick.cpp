@@ -105,6 +105,7 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
   OwnFrame frame;
   if (player) {
     const bool has_events = port.codecs.find_kind(Codec::Kind::event) != nullptr;
+    set_screen(anchor, *player);
     auto state = player->next(frame, has_events);
     // One that waits for its turn goes on in the same frame.
     while (state == Player::State::ended || state == Player::State::failed) {
@@ -114,6 +115,7 @@ void Engine::tick_own_media(Anchor& anchor, io::Instant now) {
       state = player->next(frame, has_events);
     }
     if (state != Player::State::playing) fill_noise(port, frame);
+    if (player) show_film(anchor, *player, now);
   } else {
     fill_noise(port, frame);
   }

@@ -36,6 +36,7 @@ struct Writer {
   json::object operator()(const event::PlayEnded& e) const {
     json::object object{{"type", "play-ended"},          {"job", job_text(e.job)}, {"was_stopped", e.was_stopped},
                         {"played_ms", e.played.count()}, {"source", e.source},     {"position_ms", e.position.count()}};
+    if (!e.pictures.empty()) object["pictures"] = e.pictures;
     if (e.error) object["error"] = to_value(*e.error).get_object()["error"];
     return object;
   }
@@ -106,7 +107,8 @@ event::PlayEnded read_play_ended(const json::object& object) {
                          .was_stopped = json_bool_or(object, "was_stopped", false),
                          .played = length_of(object, "played_ms"),
                          .source = static_cast<uint32_t>(json_integer_or(object, "source", 0)),
-                         .position = length_of(object, "position_ms")};
+                         .position = length_of(object, "position_ms"),
+                         .pictures = json_string_or(object, "pictures", "")};
   if (object.contains("error")) ended.error = read_error(object);
   return ended;
 }

@@ -210,7 +210,7 @@ Result<Clip> decode_film(std::string_view bytes) {
     return fail(Error::Kind::unsupported, "Matroska: neither sound nor VP8, VP9 or H.264 in it");
   // The pictures that outlast the sound are seen to their end.
   if (clip.film) {
-    const size_t least = (size_t{clip.film->frames.back().at_ms} + 20) * 8;
+    const size_t least = (size_t{clip.film->frames.back().at_ms} + 40) * 8;
     if (clip.samples.size() < least) clip.samples.resize(std::min(least, clip_samples_max));
   }
   return clip;

@@ -93,6 +93,12 @@ const Codec* CodecList::find_kind(Codec::Kind kind) const {
   return nullptr;
 }
 
+const Codec* CodecList::find_pictures(codec::PictureKind kind) const {
+  for (size_t i = 0; i < count_; ++i)
+    if (codecs_[i].pictures == kind && kind != codec::PictureKind::none) return &codecs_[i];
+  return nullptr;
+}
+
 const Codec* CodecList::own() const {
   for (size_t i = 0; i < count_; ++i)
     if (codecs_[i].is_g711()) return &codecs_[i];

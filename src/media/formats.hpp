@@ -60,6 +60,7 @@ class CodecList {
   /// The same codec under its own number here; the same number is preferred where one codec has several.
   const Codec* find_same(const Codec& codec) const;
   const Codec* find_kind(Codec::Kind kind) const;
+  const Codec* find_pictures(codec::PictureKind kind) const;
   /// What media of our own and transcoded media is sent in: the first G.711, else the first that we can code in packets
   /// of 20 ms.
   const Codec* own() const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "media/film.hpp"
+
 namespace nearend::media {
 namespace {
 constexpr uint16_t event_ticks = 1280;       // a digit is pressed for 160 ms
@@ -37,9 +39,15 @@ void Player::begin_item() {
   begin_round();
   if (item_ < items_.size() && items_[item_].needs_clip())
     position_ = static_cast<size_t>(items_[item_].offset.count()) * (sample_rate / 1000);
+  is_offset_due_ = position_ > 0;
+}
+
+ClipPtr Player::clip() const {
+  return item_ < items_.size() && !items_[item_].pipe ? items_[item_].clip : nullptr;
 }
 
 void Player::begin_round() {
+  ++rounds_;
   position_ = 0;
   pause_samples_ = 0;
   event_.reset();
@@ -62,6 +70,11 @@ bool Player::end_round() {
 
 bool Player::fill_clip(const PlayItem& item, OwnFrame& frame, size_t& filled) {
   const auto& samples = item.clip->samples;
+  if (std::exchange(is_offset_due_, false) && has_screen_ && item.clip->film) {
+    const Film& film = *item.clip->film;
+    position_ =
+        size_t{film.frames[film.key_before(static_cast<uint32_t>(item.offset.count()))].at_ms} * (sample_rate / 1000);
+  }
   position_ = std::min(position_, samples.size());  // an offset behind the end
   const size_t count = std::min(frame_samples - filled, samples.size() - position_);
   std::copy_n(samples.begin() + static_cast<ptrdiff_t>(position_), count,

@@ -75,6 +75,15 @@ class Player {
   uint32_t item() const { return static_cast<uint32_t>(item_); }
   milliseconds position() const;
   const std::optional<Error>& error() const { return error_; }
+  /// What is being heard from a file; null where it is something else, or not there yet.
+  ClipPtr clip() const;
+  /// Differs wherever an item, or a round of it, begins.
+  uint64_t rounds() const { return rounds_; }
+  /// A leg that sees pictures begins a film at the key frame before the offset. Before the first next().
+  void set_screen(bool has_screen) { has_screen_ = has_screen; }
+  /// Whether the leg sees the pictures of what is heard now.
+  void note_pictures(bool are_shown) { pictures_ = are_shown ? "shown" : "unseen"; }
+  std::string_view pictures() const { return pictures_; }
   void supply(size_t item, Result<ClipPtr> clip);
 
  private:
@@ -103,6 +112,10 @@ class Player {
   size_t pause_samples_ = 0;  // left of a w, a W or the gap after a digit
   bool is_tone_running_ = false;
   uint64_t frames_ = 0;
+  uint64_t rounds_ = 0;
+  bool has_screen_ = false;
+  bool is_offset_due_ = false;  // the clip has to come first
+  std::string_view pictures_;
   std::optional<Error> error_;
 };
 

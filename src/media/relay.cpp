@@ -252,6 +252,8 @@ void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
   const Feed from = side == Side::outer && !is_inner ? Feed{Path::Kind::bridge, anchor.id} : Feed{Path::Kind::inner};
   const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
   if (!port.has_remote || !mapping || !may_enter(*target, side, arrival, from)) return;
+  const FilmShow* show = target->show.get();
+  if (show && show->is_on() && side == Side::outer && show->stream() == arrival.stream) return;
   const StreamKind kind = anchor.streams[arrival.stream].kind;
   // Who begins to watch in the middle of a stream sees nothing until the next whole picture.
   if (std::exchange(port.fed_by, arrival.source) != arrival.source && kind != StreamKind::text)
