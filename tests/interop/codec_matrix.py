@@ -8,7 +8,8 @@
   codec_matrix.py NEAREND --direct              the phones call each other: what they do to the sound themselves
 
 Both phones speak a tone that rises by 1000 Hz a second, so that each moment of what was heard tells which moment of what
-was said it is; what only knows voices gets bursts of one, whose beginnings are told apart from the pauses. Bounds: slip (how far that shifts within a call) <= 20 ms, gap (without the tone) <= 40 ms.
+was said it is; what only knows voices gets bursts of one, whose beginnings are told apart from the pauses. Bounds: slip (how far that shifts within a call,
+beyond how far the speaking phone's own microphone did) <= 20 ms, gap (without the tone) <= 40 ms.
 Exit code 77: baresip is not installed, or has no network to speak over.
 """
 import argparse
@@ -280,6 +281,10 @@ ringback_disabled yes
     def heard(self):
         return read_samples(sorted(glob.glob(os.path.join(self.directory, "dump-*-dec.wav"))))
 
+    def said(self):
+        """What it took from its microphone and coded."""
+        return read_samples(sorted(glob.glob(os.path.join(self.directory, "dump-*-enc.wav"))))
+
     def stop(self):
         self.process.terminate()
         try:
@@ -378,22 +383,29 @@ def call(options, work, lane, caller_codec, callee_codec, transport):
         for phone in phones:
             phone.stop()
     outcome = []
-    for phone in (caller, callee):
-        rate, samples = phone.heard()
-        outcome.append((examine_bursts if phone.codec.is_vocoder else examine)(samples, rate))
+    for phone, other in ((caller, callee), (callee, caller)):
+        seconds, slip, gap = examined(phone, phone.heard())
+        outcome.append((seconds, slip, gap, examined(other, other.said())[1] or 0.0))
     return outcome
+
+
+def examined(phone, heard):
+    rate, samples = heard
+    return (examine_bursts if phone.codec.is_vocoder else examine)(samples, rate)
 
 
 def judge(outcome):
     """(figures in words, whether they hold)."""
     words, holds = [], True
-    for ear, (seconds, slip, gap) in zip(("caller", "callee"), outcome):
+    for ear, (seconds, slip, gap, said) in zip(("caller", "callee"), outcome):
         if slip is None:
             words.append(f"{ear} heard nothing")
             holds = False
             continue
-        words.append(f"{ear} {seconds:.1f} s, slip {slip:.0f} ms, gap {gap:.0f} ms")
-        holds = holds and seconds >= TALK_SECONDS - BEGIN_SECONDS and gap <= GAP_MS and slip <= SLIP_MS
+        # A phone that takes its microphone's samples too slowly leaves some out before they are coded: not the call's.
+        own = f" ({said:.0f} ms of it the other phone's own, before it coded)" if said > SLIP_MS / 2 else ""
+        words.append(f"{ear} {seconds:.1f} s, slip {slip:.0f} ms{own}, gap {gap:.0f} ms")
+        holds = holds and seconds >= TALK_SECONDS - BEGIN_SECONDS and gap <= GAP_MS and abs(slip - said) <= SLIP_MS
     return "; ".join(words), holds
 
 
