@@ -86,6 +86,9 @@ Result<void> FilmFile::take_sound(const FilmPiece& piece) {
   };
   for (const auto& run : piece.runs)
     if (auto coded = coder_->code(run.first, run.samples, keep); !coded) return coded;
+  // What follows comes coded: the frame that was begun ends here, not when coding goes on.
+  if (!piece.sounds.empty())
+    if (auto ended = coder_->finish(keep); !ended) return ended;
   for (const auto& sound : piece.sounds) {
     const auto bytes = std::span(piece.sound_bytes).subspan(sound.begin, sound.size);
     keep(sound.at_us / 1000, bytes);

@@ -86,7 +86,11 @@ TEST_CASE("a leg's sound and pictures are one Matroska file, each codec's as the
       const auto sound = blocks_of(*file, false);
       CHECK(sound.size() >= 198);
       CHECK(sound.size() <= 201);
-      // The same bytes as the leg sent, where it sent Opus.
+      for (size_t i = 1; i < sound.size(); ++i) {
+        const int64_t step = sound[i].at_ms - sound[i - 1].at_ms;
+        CHECK(step > 0);
+        if (i > 2) CHECK(std::abs(step - 20) <= 1);
+      }
       const auto clip = decode_audio(bytes);
       REQUIRE_MESSAGE(clip, clip.error().text);
       CHECK(static_cast<double>(clip->samples.size()) / 8 == doctest::Approx(ended.length.count()).epsilon(0.02));
