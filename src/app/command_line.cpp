@@ -7,6 +7,7 @@
 
 #include "app/doctor.hpp"
 #include "app/lab_commands.hpp"
+#include "app/policy_commands.hpp"
 #include "app/roles.hpp"
 #include "app/top.hpp"
 
@@ -42,6 +43,8 @@ struct Choice {
   std::string sample_role;
   LabOptions lab;
   TopSettings top;
+  ExplainSettings explain;
+  std::string record_path;
   std::function<int()> action;
 };
 
@@ -106,6 +109,24 @@ void add_top(CLI::App& app, Choice& choice, const std::string& help) {
   command->callback([&choice] { choice.action = [&choice] { return run_top(choice.top); }; });
 }
 
+void add_policy_commands(CLI::App& policy, Choice& choice) {
+  CLI::App* explain = policy.add_subcommand(
+      "explain", "The routes that a running policy server considers, and what it believes of them");
+  explain->add_option("a", choice.explain.a, "One side: a number, an address, gateway:NAME, region:NAME or area:NAME")
+      ->required();
+  explain->add_option("b", choice.explain.b, "The other side")->required();
+  explain->add_option("--url", choice.explain.url, "The policy server")->capture_default_str();
+  explain->add_option("--account", choice.explain.account, "Whose rules count");
+  explain->add_option("--media", choice.explain.media, "audio, video, screen or text")->capture_default_str();
+  explain->add_flag("--relay", choice.explain.may_relay, "With routes over a third region");
+  explain->callback([&choice] { choice.action = [&choice] { return run_explain(choice.explain); }; });
+  CLI::App* replay = policy.add_subcommand("replay", "Play a record to a new server, which must answer the same");
+  replay->add_option("record", choice.record_path, "What policy_server.record_file has kept")->required();
+  replay->add_option("-c,--config", choice.config_path, "The policy server's file")->required();
+  replay->callback(
+      [&choice] { choice.action = [&choice] { return run_replay(choice.config_path, choice.record_path); }; });
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -118,7 +139,9 @@ int run(int argc, char** argv) {
   add_up(app, choice);
   add_role<GatewayFile>(app, choice, "gateway", "The edge of a region: providers, phones, media", make_gateway);
   add_role<RouterFile>(app, choice, "router", "Runs the TwiML of calls, an ocean away if need be", make_router);
-  add_role<PolicyFile>(app, choice, "policy", "Answers which router, which gateway, which media resource", make_policy);
+  CLI::App* policy = add_role<PolicyFile>(app, choice, "policy",
+                                          "Answers which router, which gateway, which media resource", make_policy);
+  add_policy_commands(*policy, choice);
   CLI::App* media = add_role<MediaFile>(app, choice, "media", "A media node apart from its gateway", make_media);
   add_top(*media, choice, "The legs of a running media node and how they sound, the worst first");
   add_lab(app, choice.lab, choice.action);

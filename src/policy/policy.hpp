@@ -34,6 +34,21 @@ struct Topology {
     double ms = 0;
   };
   std::vector<Rtt> rtts;  ///< Between regions, either order; a missing pair counts as 200 ms, the same region as 1 ms.
+  /// Where a region is, for pairs without a measured round trip.
+  struct Region {
+    std::string name;
+    double latitude = 0, longitude = 0;
+  };
+  std::vector<Region> regions;
+  /// Where endpoints are: a carrier's subscribers, a country, a network.
+  struct Area {
+    std::string name;
+    std::string region;                 ///< The nearest one, with or without gateways.
+    double access_ms = 0;               ///< Round trip of its last mile, on top of that region's.
+    std::vector<std::string> prefixes;  ///< Numbers by E.164 that belong to it, the longest match wins: "+4915".
+    std::vector<std::string> networks;  ///< Addresses: "203.0.113.0/24".
+  };
+  std::vector<Area> areas;
   double rtt_ms(std::string_view a, std::string_view b) const;
 };
 
@@ -49,22 +64,58 @@ struct RouterAnswer {
   bool is_fallback = false;
 };
 
+/// One side of a call, as far as it is known.
+struct Place {
+  std::string kind;     ///< pstn, sip, browser, mobile; empty: unknown.
+  std::string area;     ///< Access area by name.
+  std::string address;  ///< E.164 number, SIP URI or IP address.
+  std::string gateway;  ///< The leg is there already.
+  std::string region;
+};
 struct RouteQuery {
   std::string call, account, media = "audio";
-  std::vector<std::string> needs;         ///< Media resources the step needs at the legs' region.
-  std::string from_gateway, from_region;  ///< Where the first leg is.
-  std::string to;                         ///< E.164 number, or SIP URI.
-  std::vector<std::string> exclude;       ///< Gateways that have just refused.
+  std::vector<std::string> codecs;
+  std::vector<std::string> needs;      ///< Media resources the step needs on the way.
+  Place a, b;                          ///< The first leg; whom it is to be connected with.
+  std::vector<std::string> exclude;    ///< Gateways that have just refused.
+  std::vector<std::string> residency;  ///< Zone paths that media must not leave; empty: those of the account.
+  bool may_relay = false;              ///< Whether media may pass a third gateway.
 };
 struct RouteChoice {
   std::string gateway, region, uri;
   std::vector<std::string> features;
 };
+/// What is expected of a route.
+struct RouteEstimate {
+  double m2e_ms = 0;             ///< Mouth to ear.
+  double rating = 0, score = 0;  ///< R and mean opinion score by ITU-T G.107; Opus counts as G.711 with concealment.
+  double loss_percent = 0;
+  double confidence = 0;  ///< 0: by the topology alone; 1: all of it measured just now.
+};
 struct RouteAnswer {
-  std::vector<RouteChoice> hops;
-  std::string reason;
-  double m2e_ms = 0;
+  std::vector<RouteChoice> hops;  ///< The gateways that media passes, from a to b; empty: no route.
+  std::vector<std::vector<RouteChoice>> alternatives;
+  RouteEstimate estimate;
+  std::string mode, reason;
+  int64_t expires_ms = 0;  ///< How long it is worth something.
   bool is_fallback = false;
+};
+
+/// How a call that is up is doing, as its gateway sees it.
+struct Observed {
+  double rtt_ms = 0;  ///< Of the whole path; 0: not known.
+  double loss = 0;    ///< 0 to 1, with what comes too late.
+  double jitter_ms = 0;
+};
+struct RerouteQuery {
+  RouteQuery route;
+  std::vector<std::string> current;  ///< The gateways it passes now.
+  Observed observed;
+};
+struct RerouteAnswer {
+  bool stays = true;
+  RouteAnswer route;  ///< Where to; its reason says why it stays, too.
+  double gain = 0;    ///< Points that it is better by.
 };
 
 struct ResourceQuery {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/numbering.hpp"
 #include "policy/policy.hpp"
 
 namespace nearend::policy {
@@ -15,18 +16,8 @@ bool has(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-/// Length of the longest of the gateway's prefixes that `number` begins with; nothing when none fits.
-std::optional<size_t> prefix_match(const GatewayEntry& gateway, std::string_view number) {
-  std::optional<size_t> longest;
-  for (const std::string& prefix : gateway.prefixes)
-    if (number.starts_with(prefix) && (!longest || prefix.size() > *longest)) longest = prefix.size();
-  return longest;
-}
-
-std::string_view user_part(std::string_view to) {
-  for (std::string_view scheme : {"sip:", "sips:", "tel:"})
-    if (to.starts_with(scheme)) to.remove_prefix(scheme.size());
-  return to.substr(0, to.find_first_of("@;"));
+RouteChoice choice_of(const GatewayEntry& gateway) {
+  return {gateway.name, gateway.region, gateway.link_uri, gateway.features};
 }
 
 }  // namespace
@@ -62,32 +53,40 @@ RouteAnswer static_route(const Topology& topology, const RouteQuery& query) {
     double rtt_ms;
   };
   std::vector<Candidate> candidates;
-  const std::string_view number = user_part(query.to);
+  const std::string_view number = number_of(query.b.address);
   for (const GatewayEntry& gateway : topology.gateways) {
-    const auto prefix = prefix_match(gateway, number);
+    const auto prefix = prefix_match(gateway.prefixes, number);
     if (!prefix || has(query.exclude, gateway.name)) continue;
-    candidates.push_back({&gateway, *prefix, topology.rtt_ms(query.from_region, gateway.region)});
+    candidates.push_back({&gateway, *prefix, topology.rtt_ms(query.a.region, gateway.region)});
   }
   std::ranges::sort(candidates, [&](const Candidate& a, const Candidate& b) {
     if (a.prefix != b.prefix) return a.prefix > b.prefix;
     if (a.rtt_ms != b.rtt_ms) return a.rtt_ms < b.rtt_ms;
-    const bool is_a_own = a.gateway->name == query.from_gateway;
-    const bool is_b_own = b.gateway->name == query.from_gateway;
+    const bool is_a_own = a.gateway->name == query.a.gateway;
+    const bool is_b_own = b.gateway->name == query.a.gateway;
     if (is_a_own != is_b_own) return is_a_own;
     return a.gateway < b.gateway;  // the topology's order
   });
   RouteAnswer answer;
-  for (const Candidate& candidate : candidates)
-    answer.hops.push_back(
-        {candidate.gateway->name, candidate.gateway->region, candidate.gateway->link_uri, candidate.gateway->features});
+  answer.mode = "static";
   if (candidates.empty()) {
     answer.reason = fmt::format("no gateway has a prefix for the number, {} excluded", query.exclude.size());
     return answer;
   }
+  const auto own = std::ranges::find(topology.gateways, query.a.gateway, &GatewayEntry::name);
+  for (const Candidate& candidate : candidates) {
+    std::vector<RouteChoice> hops;
+    if (own != topology.gateways.end() && candidate.gateway != &*own) hops.push_back(choice_of(*own));
+    hops.push_back(choice_of(*candidate.gateway));
+    if (answer.hops.empty())
+      answer.hops = std::move(hops);
+    else
+      answer.alternatives.push_back(std::move(hops));
+  }
   const Candidate& best = candidates.front();
-  answer.m2e_ms = kTerminal_ms + best.rtt_ms / 2;
+  answer.estimate.m2e_ms = kTerminal_ms + best.rtt_ms / 2;
   answer.reason = fmt::format("longest prefix ({} digits), then nearest to {}: {} at {:.0f} ms", best.prefix,
-                              query.from_region, best.gateway->region, best.rtt_ms);
+                              query.a.region, best.gateway->region, best.rtt_ms);
   return answer;
 }
 

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/ip.hpp"
+
 namespace nearend::policy {
 
 void describe(config::Section& section, GatewayEntry& gateway) {
@@ -31,10 +33,26 @@ void describe(config::Section& section, Topology::Rtt& rtt) {
   section.key("ms", rtt.ms, "Round-trip time between them.");
 }
 
+void describe(config::Section& section, Topology::Region& region) {
+  section.key("name", region.name, "Its zone path.");
+  section.key("latitude", region.latitude, "In degrees, north positive.");
+  section.key("longitude", region.longitude, "In degrees, east positive.");
+}
+
+void describe(config::Section& section, Topology::Area& area) {
+  section.key("name", area.name, "What reports and questions call it: \"vodafone-de\".");
+  section.key("region", area.region, "The region that it is nearest to, with or without gateways.");
+  section.key("access_ms", area.access_ms, "Round trip of its last mile, on top of that region's.");
+  section.key("prefixes", area.prefixes, "Numbers that belong to it, the longest match wins: [\"+4915\"].");
+  section.key("networks", area.networks, "Addresses that belong to it: [\"203.0.113.0/24\"].");
+}
+
 void describe(config::Section& section, Topology& topology) {
   section.list("gateway", topology.gateways, "A gateway of the platform.");
   section.list("router", topology.routers, "A router of the platform.");
   section.list("rtt", topology.rtts, "The round-trip time of a pair of regions.");
+  section.list("region", topology.regions, "Where a region is, for pairs whose round-trip time is not given.");
+  section.list("area", topology.areas, "An access area: endpoints that come by the same network.");
 }
 
 namespace {
@@ -62,6 +80,14 @@ Result<void> checked(const Topology& topology) {
     const RouterEntry& entry = topology.routers[i];
     auto good = check_entry(fmt::format("router[{}]", i), entry.name, entry.region, entry.link_uri, names);
     if (!good) return good;
+  }
+  for (size_t i = 0; i < topology.areas.size(); ++i) {
+    const auto& area = topology.areas[i];
+    if (area.name.empty() || area.region.empty())
+      return fail(Error::Kind::invalid, "area[{}].name: name or region is missing", i);
+    for (const std::string& network : area.networks)
+      if (auto block = parse_cidr(network); !block)
+        return fail(Error::Kind::invalid, "area[{}].networks: {}", i, block.error().text);
   }
   return {};
 }

@@ -9,6 +9,8 @@ namespace nearend::policy {
 void describe(config::Section& section, GatewayEntry& gateway);
 void describe(config::Section& section, RouterEntry& router);
 void describe(config::Section& section, Topology::Rtt& rtt);
+void describe(config::Section& section, Topology::Region& region);
+void describe(config::Section& section, Topology::Area& area);
 void describe(config::Section& section, Topology& topology);
 
 /// Names must be there and differ, regions be there, links be SIP URIs. The error begins with the key.

@@ -2,6 +2,8 @@
 
 #include <boost/json/array.hpp>
 
+#include <cmath>
+
 namespace nearend::policy {
 namespace {
 
@@ -9,6 +11,37 @@ json::array to_array(const std::vector<std::string>& words) {
   json::array array;
   for (const std::string& word : words) array.emplace_back(word);
   return array;
+}
+
+json::array to_array(const std::vector<RouteChoice>& hops) {
+  json::array array;
+  for (const RouteChoice& hop : hops)
+    array.push_back(json::object{
+        {"gateway", hop.gateway}, {"region", hop.region}, {"uri", hop.uri}, {"features", to_array(hop.features)}});
+  return array;
+}
+
+/// What is empty is left out.
+void put(json::object& object, std::string_view key, const std::vector<std::string>& words) {
+  if (!words.empty()) object[key] = to_array(words);
+}
+
+json::object to_json(const Place& place) {
+  json::object object;
+  const auto put_text = [&](std::string_view key, const std::string& text) {
+    if (!text.empty()) object[key] = text;
+  };
+  put_text("kind", place.kind);
+  put_text("area", place.area);
+  put_text("address", place.address);
+  put_text("gateway", place.gateway);
+  put_text("region", place.region);
+  return object;
+}
+
+/// Figures are told as finely as they mean something.
+double tenths(double value) {
+  return std::round(value * 10) / 10;
 }
 
 Result<std::vector<std::string>> words_from(const json::object& object, std::string_view key) {
@@ -41,13 +74,23 @@ json::object to_json(const RouterQuery& query) {
 }
 
 json::object to_json(const RouteQuery& query) {
-  return {{"call", query.call},
-          {"account", query.account},
-          {"media", query.media},
-          {"needs", to_array(query.needs)},
-          {"a", json::object{{"gateway", query.from_gateway}, {"region", query.from_region}}},
-          {"b", json::object{{"address", query.to}}},
-          {"exclude", to_array(query.exclude)}};
+  json::object object{{"call", query.call}, {"account", query.account}, {"media", query.media}};
+  put(object, "codecs", query.codecs);
+  put(object, "needs", query.needs);
+  object["a"] = to_json(query.a);
+  object["b"] = to_json(query.b);
+  put(object, "exclude", query.exclude);
+  put(object, "residency", query.residency);
+  object["relay"] = query.may_relay;
+  return object;
+}
+
+json::object to_json(const RerouteQuery& query) {
+  json::object object = to_json(query.route);
+  put(object, "current", query.current);
+  object["observed"] = json::object{
+      {"rtt_ms", query.observed.rtt_ms}, {"loss", query.observed.loss}, {"jitter_ms", query.observed.jitter_ms}};
+  return object;
 }
 
 json::object to_json(const ResourceQuery& query) {
@@ -68,11 +111,27 @@ json::object to_json(const RouterAnswer& answer) {
 }
 
 json::object to_json(const RouteAnswer& answer) {
-  json::array hops;
-  for (const RouteChoice& hop : answer.hops)
-    hops.push_back(json::object{
-        {"gateway", hop.gateway}, {"region", hop.region}, {"uri", hop.uri}, {"features", to_array(hop.features)}});
-  return {{"hops", std::move(hops)}, {"reason", answer.reason}, {"estimate", json::object{{"m2e_ms", answer.m2e_ms}}}};
+  json::array alternatives;
+  for (const auto& hops : answer.alternatives) alternatives.push_back(json::object{{"hops", to_array(hops)}});
+  const RouteEstimate& estimate = answer.estimate;
+  return {{"hops", to_array(answer.hops)},
+          {"alternatives", std::move(alternatives)},
+          {"expires_ms", answer.expires_ms},
+          {"estimate", json::object{{"m2e_ms", tenths(estimate.m2e_ms)},
+                                    {"r", tenths(estimate.rating)},
+                                    {"mos", tenths(estimate.score * 10) / 10},
+                                    {"loss_percent", tenths(estimate.loss_percent * 10) / 10},
+                                    {"confidence", tenths(estimate.confidence * 10) / 10}}},
+          {"mode", answer.mode},
+          {"reason", answer.reason}};
+}
+
+json::object to_json(const RerouteAnswer& answer) {
+  if (answer.stays) return {{"stay", true}, {"reason", answer.route.reason}};
+  json::object object = to_json(answer.route);
+  object["stay"] = false;
+  object["gain"] = tenths(answer.gain);
+  return object;
 }
 
 json::object to_json(const ResourceAnswer& answer) {
@@ -88,28 +147,78 @@ Result<RouterQuery> router_query_from(const json::value& value) {
                      json_string_or(**object, "gateway", "")};
 }
 
+namespace {
+
+Result<Place> place_from(const json::object& object, std::string_view key) {
+  const json::value* member = object.if_contains(key);
+  if (!member || !member->is_object())
+    return fail(Error::Kind::invalid, "'{}' must be an object with area, address, gateway or region", key);
+  const json::object& place = member->get_object();
+  return Place{json_string_or(place, "kind", ""), json_string_or(place, "area", ""),
+               json_string_or(place, "address", ""), json_string_or(place, "gateway", ""),
+               json_string_or(place, "region", "")};
+}
+
+/// Into `words`, if it is there.
+Result<void> take_words(const json::object& object, std::string_view key, std::vector<std::string>& words) {
+  auto taken = words_from(object, key);
+  if (!taken) return pass(taken);
+  words = std::move(*taken);
+  return {};
+}
+
+Result<std::vector<RouteChoice>> hops_from(const json::object& object) {
+  auto array = array_in(object, "hops");
+  if (!array) return pass(array);
+  std::vector<RouteChoice> hops;
+  for (const json::value& element : **array) {
+    auto hop = object_of(element);
+    if (!hop) return pass(hop);
+    auto uri = json_string(**hop, "uri");
+    if (!uri) return pass(uri);
+    auto features = words_from(**hop, "features");
+    if (!features) return pass(features);
+    hops.push_back({json_string_or(**hop, "gateway", ""), json_string_or(**hop, "region", ""), std::move(*uri),
+                    std::move(*features)});
+  }
+  return hops;
+}
+
+}  // namespace
+
 Result<RouteQuery> route_query_from(const json::value& value) {
   auto object = object_of(value);
   if (!object) return pass(object);
-  RouteQuery query{.call = json_string_or(**object, "call", ""),
-                   .account = json_string_or(**object, "account", ""),
-                   .media = json_string_or(**object, "media", "audio")};
-  const json::value* a = (*object)->if_contains("a");
-  const json::value* b = (*object)->if_contains("b");
-  if (!a || !a->is_object())
-    return fail(Error::Kind::invalid, "'a' must be an object with the first leg's gateway and region");
-  if (!b || !b->is_object()) return fail(Error::Kind::invalid, "'b' must be an object with the called address");
-  query.from_gateway = json_string_or(a->get_object(), "gateway", "");
-  query.from_region = json_string_or(a->get_object(), "region", "");
-  auto to = json_string(b->get_object(), "address");
-  if (!to) return fail(Error::Kind::invalid, "b: {}", to.error().text);
-  query.to = std::move(*to);
-  auto needs = words_from(**object, "needs");
-  if (!needs) return pass(needs);
-  query.needs = std::move(*needs);
-  auto exclude = words_from(**object, "exclude");
-  if (!exclude) return pass(exclude);
-  query.exclude = std::move(*exclude);
+  RouteQuery query;
+  query.call = json_string_or(**object, "call", "");
+  query.account = json_string_or(**object, "account", "");
+  query.media = json_string_or(**object, "media", "audio");
+  auto a = place_from(**object, "a");
+  if (!a) return pass(a);
+  query.a = std::move(*a);
+  auto b = place_from(**object, "b");
+  if (!b) return pass(b);
+  query.b = std::move(*b);
+  for (const auto& [key, words] : {std::pair("codecs", &query.codecs), std::pair("needs", &query.needs),
+                                   std::pair("exclude", &query.exclude), std::pair("residency", &query.residency)})
+    if (auto good = take_words(**object, key, *words); !good) return pass(good);
+  query.may_relay = json_bool_or(**object, "relay", true);
+  return query;
+}
+
+Result<RerouteQuery> reroute_query_from(const json::value& value) {
+  auto route = route_query_from(value);
+  if (!route) return pass(route);
+  RerouteQuery query;
+  query.route = std::move(*route);
+  const json::object& object = value.get_object();
+  if (auto good = take_words(object, "current", query.current); !good) return pass(good);
+  if (query.current.empty()) return fail(Error::Kind::invalid, "'current' must be an array of the gateways it passes");
+  if (const json::value* observed = object.if_contains("observed"); observed && observed->is_object()) {
+    const json::object& seen = observed->get_object();
+    query.observed = {json_number_or(seen, "rtt_ms", 0), json_number_or(seen, "loss", 0),
+                      json_number_or(seen, "jitter_ms", 0)};
+  }
   return query;
 }
 
@@ -144,21 +253,39 @@ Result<RouterAnswer> router_answer_from(const json::value& value) {
 Result<RouteAnswer> route_answer_from(const json::value& value) {
   auto object = object_of(value);
   if (!object) return pass(object);
-  auto hops = array_in(**object, "hops");
+  auto hops = hops_from(**object);
   if (!hops) return pass(hops);
-  RouteAnswer answer{.reason = json_string_or(**object, "reason", "")};
-  for (const json::value& element : **hops) {
-    auto hop = object_of(element);
-    if (!hop) return pass(hop);
-    auto uri = json_string(**hop, "uri");
-    if (!uri) return pass(uri);
-    auto features = words_from(**hop, "features");
-    if (!features) return pass(features);
-    answer.hops.push_back({json_string_or(**hop, "gateway", ""), json_string_or(**hop, "region", ""), std::move(*uri),
-                           std::move(*features)});
+  RouteAnswer answer;
+  answer.hops = std::move(*hops);
+  if (const json::value* others = (*object)->if_contains("alternatives"); others && others->is_array())
+    for (const json::value& other : others->get_array()) {
+      if (!other.is_object()) continue;
+      auto taken = hops_from(other.get_object());
+      if (taken) answer.alternatives.push_back(std::move(*taken));
+    }
+  if (const json::value* told = (*object)->if_contains("estimate"); told && told->is_object()) {
+    const json::object& estimate = told->get_object();
+    answer.estimate = {json_number_or(estimate, "m2e_ms", 0), json_number_or(estimate, "r", 0),
+                       json_number_or(estimate, "mos", 0), json_number_or(estimate, "loss_percent", 0),
+                       json_number_or(estimate, "confidence", 0)};
   }
-  if (const json::value* estimate = (*object)->if_contains("estimate"); estimate && estimate->is_object())
-    answer.m2e_ms = json_number_or(estimate->get_object(), "m2e_ms", 0);
+  answer.mode = json_string_or(**object, "mode", "");
+  answer.reason = json_string_or(**object, "reason", "");
+  answer.expires_ms = json_integer_or(**object, "expires_ms", 0);
+  return answer;
+}
+
+Result<RerouteAnswer> reroute_answer_from(const json::value& value) {
+  auto object = object_of(value);
+  if (!object) return pass(object);
+  RerouteAnswer answer;
+  answer.stays = json_bool_or(**object, "stay", true);
+  answer.route.reason = json_string_or(**object, "reason", "");
+  if (answer.stays) return answer;
+  auto route = route_answer_from(value);
+  if (!route) return pass(route);
+  answer.route = std::move(*route);
+  answer.gain = json_number_or(**object, "gain", 0);
   return answer;
 }
 

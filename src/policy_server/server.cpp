@@ -17,18 +17,45 @@ http::Response json_response(int status, const json::object& object) {
   return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = to_json(object)};
 }
 
+policy::AdvisorSettings advisor_settings(const Settings& settings) {
+  policy::AdvisorSettings advisor;
+  advisor.mode = settings.mode;
+  advisor.loads.penalty_from = settings.penalty_from;
+  advisor.loads.exclude_from = settings.exclude_from;
+  advisor.loads.lifetime_ms = std::chrono::milliseconds(settings.load_lifetime).count();
+  advisor.loads.silent_after_ms = settings.silent_after.count();
+  for (const auto& each : settings.accounts) advisor.accounts.push_back({each.account, each.mode, each.residency});
+  return advisor;
+}
+
 int status_of(const Error& error) {
   return error.kind == Error::Kind::not_found ? 404 : 400;
 }
 
 }  // namespace
 
+void describe(config::Section& section, Settings::Account& account) {
+  section.key("account", account.account, "Its SID.");
+  section.choice("mode", account.mode, {"static", "generic", "quality"}, "How its routes are chosen.");
+  section.key("residency", account.residency, "Zone paths that its media must not leave, [\"eu\"]; empty: anywhere.");
+}
+
 void describe(config::Section& section, Settings& settings) {
   section.key("name", settings.name, "The instance's name, in logs and in /v1/state.");
   section.key("listen", settings.listen, "Where the policy API listens.");
-  section.key("penalty_from", settings.penalty_from, "Load (0 to 1) from which a gateway or router is asked last.");
+  section.choice(
+      "mode", settings.mode, {"static", "generic", "quality"},
+      "How routes are chosen: by the topology alone, by measured delay and loss, or by what these make of a talk.");
+  section.key("penalty_from", settings.penalty_from, "Load (0 to 1) from which a gateway or router is less wanted.");
   section.key("exclude_from", settings.exclude_from, "Load from which it is left out while others are there.");
   section.key("load_lifetime", settings.load_lifetime, "How long a load report counts.");
+  section.key("silent_after", settings.silent_after,
+              "A gateway that reported and says nothing this long gets no calls.");
+  section.key("test_clock", settings.takes_test_clock,
+              "Take now_ms in requests for the clock. For simulators: whoever asks could turn it.");
+  section.key("record_file", settings.record_file,
+              "Every report and question with its answer as lines of JSON, for `nearend policy replay`; empty: none.");
+  section.list("account", settings.accounts, "An account with rules of its own.");
 }
 
 Result<void> checked(const Settings& settings) {
@@ -37,14 +64,24 @@ Result<void> checked(const Settings& settings) {
   if (!is_share(settings.exclude_from)) return fail(Error::Kind::invalid, "exclude_from: above 0, at most 1");
   if (settings.exclude_from < settings.penalty_from)
     return fail(Error::Kind::invalid, "exclude_from: not below penalty_from, {}", settings.penalty_from);
+  if (settings.silent_after.count() <= 0) return fail(Error::Kind::invalid, "silent_after: above 0");
   if (settings.load_lifetime.count() <= 0) return fail(Error::Kind::invalid, "load_lifetime: above 0");
   return {};
 }
 
 Server::Server(io::Loop& loop, http::ServerFactory& servers, Settings settings, policy::Topology topology)
-    : loop_(loop), servers_(servers), settings_(std::move(settings)), topology_(std::move(topology)) {}
+    : loop_(loop),
+      servers_(servers),
+      settings_(std::move(settings)),
+      topology_(std::move(topology)),
+      advisor_(topology_, advisor_settings(settings_)) {}
 
 Result<void> Server::start() {
+  if (!settings_.record_file.empty()) {
+    record_.open(settings_.record_file, std::ios::app);
+    if (!record_)
+      return fail(Error::Kind::unavailable, "policy_server.record_file: cannot write '{}'", settings_.record_file);
+  }
   auto server =
       servers_.serve(settings_.listen, [this](http::ServerRequest request) { return handle(std::move(request)); });
   if (!server) return fail(server.error().kind, "policy_server.listen: {}", server.error().text);
@@ -54,57 +91,102 @@ Result<void> Server::start() {
 }
 
 Task<http::Response> Server::handle(http::ServerRequest request) {
-  static telemetry::Counter& requests = telemetry::counter("nearend_policy_requests_total");
-  requests.add();
-  if (request.method == "GET" && request.path == "/v1/state") co_return json_response(200, state());
-  if (request.method == "GET" && request.path == "/healthz") co_return http::Response{.status = 200, .body = "ok\n"};
-  if (request.method == "GET" && request.path == "/metrics")
-    co_return http::Response{.status = 200,
-                             .headers = {{"Content-Type", "text/plain; version=0.0.4"}},
-                             .body = telemetry::prometheus_text()};
-  if (request.method != "POST")
-    co_return json_response(405, {{"error", fmt::format("{} {}: POST is expected", request.method, request.path)}});
-  auto body = parse_json(request.body);
-  if (!body) co_return json_response(400, {{"error", body.error().text}});
-  auto object = answer(request.path, *body);
-  if (!object) co_return json_response(status_of(object.error()), {{"error", object.error().text}});
-  co_return json_response(200, *object);
+  const int64_t now_ms = loop_.wall_ms();
+  http::Response response = respond(request, now_ms);
+  if (record_.is_open() && request.method == "POST") record(request, response, now_ms);
+  co_return response;
 }
 
-Result<json::object> Server::answer(std::string_view path, const json::value& body) {
-  if (path == "/v1/routers") {
-    auto query = policy::router_query_from(body);
-    if (!query) return pass(query);
-    return policy::to_json(pick_routers(*query));
+http::Response Server::respond(const http::ServerRequest& request, int64_t now_ms) {
+  static telemetry::Counter& requests = telemetry::counter("nearend_policy_requests_total");
+  requests.add();
+  if (request.method == "GET" && request.path == "/v1/state") return json_response(200, state(now_ms));
+  if (request.method == "GET" && request.path == "/healthz")
+    return http::Response{.status = 200, .headers = {}, .body = "ok\n"};
+  if (request.method == "GET" && request.path == "/metrics")
+    return http::Response{.status = 200,
+                          .headers = {{"Content-Type", "text/plain; version=0.0.4"}},
+                          .body = telemetry::prometheus_text()};
+  if (request.method != "POST")
+    return json_response(405, {{"error", fmt::format("{} {}: POST is expected", request.method, request.path)}});
+  auto body = parse_json(request.body);
+  if (!body) return json_response(400, {{"error", body.error().text}});
+  if (const auto* told = body->is_object() ? body->get_object().if_contains("now_ms") : nullptr) {
+    if (!settings_.takes_test_clock || !told->is_int64())
+      return json_response(
+          400, {{"error", "now_ms is taken, as a whole number, only with policy_server.test_clock = true"}});
+    now_ms = told->get_int64();
   }
+  auto object = answer(request.path, *body, now_ms);
+  if (!object) return json_response(status_of(object.error()), {{"error", object.error().text}});
+  return json_response(200, *object);
+}
+
+Result<json::object> Server::answer(std::string_view path, const json::value& body, int64_t now_ms) {
   if (path == "/v1/routes") {
     auto query = policy::route_query_from(body);
     if (!query) return pass(query);
-    return policy::to_json(pick_route(*query));
+    const policy::RouteAnswer route = advisor_.route(*query, now_ms);
+    remember("route for " + query->call, route.reason, now_ms);
+    return policy::to_json(route);
+  }
+  if (path == "/v1/reports") return take_reports(body, now_ms);
+  if (path == "/v1/routes/reroute") {
+    auto query = policy::reroute_query_from(body);
+    if (!query) return pass(query);
+    const policy::RerouteAnswer reroute = advisor_.reroute(*query, now_ms);
+    remember("reroute of " + query->route.call, reroute.route.reason, now_ms);
+    return policy::to_json(reroute);
+  }
+  if (path == "/v1/routes/explain") return explain(body, now_ms);
+  if (path == "/v1/routers") {
+    auto query = policy::router_query_from(body);
+    if (!query) return pass(query);
+    return policy::to_json(pick_routers(*query, now_ms));
   }
   if (path == "/v1/media-resources") {
     auto query = policy::resource_query_from(body);
     if (!query) return pass(query);
     const policy::ResourceAnswer resource = policy::static_resource(topology_, *query);
-    remember(fmt::format("resource {} near {}", query->kind, query->near_region), resource.reason);
+    remember(fmt::format("resource {} near {}", query->kind, query->near_region), resource.reason, now_ms);
     return policy::to_json(resource);
   }
-  if (path == "/v1/reports") return take_reports(body);
-  return fail(Error::Kind::not_found,
-              "no such path '{}'; /v1/routers, /v1/routes, /v1/media-resources, /v1/reports, /v1/state", path);
+  return fail(
+      Error::Kind::not_found,
+      "no such path '{}'; /v1/routers, /v1/routes, /v1/routes/reroute, /v1/routes/explain, /v1/media-resources, "
+      "/v1/reports, /v1/state",
+      path);
 }
 
-double Server::load_of(const std::string& name) const {
+Result<json::object> Server::explain(const json::value& body, int64_t now_ms) {
+  auto query = policy::route_query_from(body);
+  if (!query) return pass(query);
+  json::array candidates;
+  for (const policy::RatedPath& each : advisor_.candidates(*query, now_ms))
+    candidates.push_back(json::object{{"path", advisor_.name_of(each.path)},
+                                      {"points", each.points},
+                                      {"m2e_ms", each.worth.m2e_ms},
+                                      {"r", each.worth.rating},
+                                      {"loss_percent", each.estimate.loss * 100},
+                                      {"jitter_ms", each.estimate.jitter_ms},
+                                      {"load_points", each.worth.points - each.points},
+                                      {"confidence", each.estimate.confidence}});
+  return json::object{{"mode", policy::to_string(advisor_.mode_of(query->account))},
+                      {"candidates", std::move(candidates)}};
+}
+
+double Server::load_of(const std::string& name, int64_t now_ms) const {
   auto found = loads_.find(name);
-  if (found == loads_.end() || loop_.now() - found->second.seen > settings_.load_lifetime) return 0;
+  const int64_t lifetime_ms = std::chrono::milliseconds(settings_.load_lifetime).count();
+  if (found == loads_.end() || now_ms - found->second.seen_ms > lifetime_ms) return 0;
   return found->second.share();
 }
 
 template <class Choice, class NameOf>
-void Server::guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason) const {
+void Server::guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason, int64_t now_ms) const {
   std::vector<Choice> free, loaded, full;
   for (Choice& choice : choices) {
-    const double share = load_of(name_of(choice));
+    const double share = load_of(name_of(choice), now_ms);
     auto& where = share >= settings_.exclude_from ? full : share >= settings_.penalty_from ? loaded : free;
     if (share >= settings_.penalty_from) reason += fmt::format("; {} is {:.0f} % full", name_of(choice), share * 100);
     where.push_back(std::move(choice));
@@ -114,79 +196,54 @@ void Server::guard(std::vector<Choice>& choices, NameOf name_of, std::string& re
   if (choices.empty()) choices = std::move(full);
 }
 
-policy::RouterAnswer Server::pick_routers(const policy::RouterQuery& query) {
+policy::RouterAnswer Server::pick_routers(const policy::RouterQuery& query, int64_t now_ms) {
   policy::RouterAnswer picked = policy::static_routers(topology_, query);
-  guard(picked.routers, [](const policy::RouterChoice& router) { return router.name; }, picked.reason);
-  remember(fmt::format("router for {}", query.region), picked.reason);
+  guard(picked.routers, [](const policy::RouterChoice& router) { return router.name; }, picked.reason, now_ms);
+  remember(fmt::format("router for {}", query.region), picked.reason, now_ms);
   return picked;
 }
 
-policy::RouteAnswer Server::pick_route(const policy::RouteQuery& query) {
-  policy::RouteAnswer picked = policy::static_route(topology_, query);
-  guard(picked.hops, [](const policy::RouteChoice& hop) { return hop.gateway; }, picked.reason);
-  remember(fmt::format("route from {}", query.from_region), picked.reason);
-  return picked;
+size_t Server::take_load(const json::object& object, int64_t now_ms) {
+  const std::string name = json_string_or(object, "name", "");
+  const int64_t used = json_integer_or(object, "used", -1);
+  const int64_t capacity = json_integer_or(object, "capacity", -1);
+  // An absurd or unknown report is left out, not believed (reliability.md FT9).
+  if (used < 0 || capacity <= 0 || capacity > 10'000'000 || used > 10'000'000) return 0;
+  if (const policy::GatewayId gateway = advisor_.places().gateway(name); gateway != policy::no_gateway)
+    advisor_.take_load(gateway, {static_cast<double>(used), static_cast<double>(capacity)}, now_ms);
+  else if (std::ranges::find(topology_.routers, name, &policy::RouterEntry::name) != topology_.routers.end())
+    loads_[name] = {static_cast<uint32_t>(used), static_cast<uint32_t>(capacity), now_ms};
+  else
+    return 0;
+  return 1;
 }
 
-Result<json::object> Server::take_reports(const json::value& body) {
-  const json::value* loads = body.is_object() ? body.get_object().if_contains("loads") : nullptr;
-  if (!loads || !loads->is_array())
-    return fail(Error::Kind::invalid, "'loads' must be an array of {{name, used, capacity}}");
-  size_t taken = 0;
-  for (const json::value& element : loads->get_array()) {
-    if (!element.is_object()) return fail(Error::Kind::invalid, "'loads' must be an array of {{name, used, capacity}}");
-    auto name = json_string(element.get_object(), "name");
-    if (!name) return pass(name);
-    const bool is_known =
-        std::any_of(topology_.gateways.begin(), topology_.gateways.end(),
-                    [&](const auto& g) { return g.name == *name; }) ||
-        std::any_of(topology_.routers.begin(), topology_.routers.end(), [&](const auto& r) { return r.name == *name; });
-    const int64_t used = json_integer_or(element.get_object(), "used", -1);
-    const int64_t capacity = json_integer_or(element.get_object(), "capacity", -1);
-    // An absurd or unknown report is left out, not believed (reliability.md FT9).
-    if (!is_known || used < 0 || capacity <= 0 || capacity > 10'000'000 || used > 10'000'000) continue;
-    loads_[*name] = {static_cast<uint32_t>(used), static_cast<uint32_t>(capacity), loop_.now()};
-    ++taken;
-  }
+Result<json::object> Server::take_reports(const json::value& body, int64_t now_ms) {
+  const json::object* object = body.is_object() ? &body.get_object() : nullptr;
+  const json::value* loads = object ? object->if_contains("loads") : nullptr;
+  const json::value* reports = object ? object->if_contains("reports") : nullptr;
+  if ((!loads || !loads->is_array()) && (!reports || !reports->is_array()))
+    return fail(
+        Error::Kind::invalid,
+        "'reports' must be an array of {{gateway, load, segments}}, or 'loads' one of {{name, used, capacity}}");
+  static telemetry::Counter& absurd = telemetry::counter("nearend_policy_reports_left_out_total");
+  size_t taken = 0, left_out = 0;
+  if (loads && loads->is_array())
+    for (const json::value& element : loads->get_array())
+      taken += element.is_object() ? take_load(element.get_object(), now_ms) : 0;
+  if (reports && reports->is_array())
+    for (const json::value& element : reports->get_array()) {
+      auto report = policy::report_from(element, left_out);
+      if (!report) return pass(report);
+      taken += advisor_.take(*report, now_ms);
+    }
+  if (left_out > 0) absurd.add(left_out);
   return json::object{{"taken", taken}};
 }
 
-void Server::remember(std::string_view question, std::string_view reason) {
-  if (decisions_.size() >= decisions_kept) decisions_.erase(decisions_.begin());
-  decisions_.push_back({loop_.wall_ms(), std::string(question), std::string(reason)});
-}
-
-json::object Server::state() const {
-  json::array gateways, routers, rtts, decisions;
-  const auto load_entry = [this](const std::string& name, const std::string& region, const std::string& uri) {
-    auto found = loads_.find(name);
-    json::object entry{{"name", name}, {"region", region}, {"uri", uri}, {"load", load_of(name)}};
-    if (found != loads_.end())
-      entry["report_age_ms"] =
-          std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - found->second.seen).count();
-    return entry;
-  };
-  for (const auto& gateway : topology_.gateways) {
-    json::object entry = load_entry(gateway.name, gateway.region, gateway.link_uri);
-    json::array features, prefixes;
-    for (const auto& feature : gateway.features) features.emplace_back(feature);
-    for (const auto& prefix : gateway.prefixes) prefixes.emplace_back(prefix);
-    entry["features"] = std::move(features);
-    entry["prefixes"] = std::move(prefixes);
-    gateways.push_back(std::move(entry));
-  }
-  for (const auto& router : topology_.routers)
-    routers.push_back(load_entry(router.name, router.region, router.link_uri));
-  for (const auto& rtt : topology_.rtts) rtts.push_back(json::object{{"a", rtt.a}, {"b", rtt.b}, {"rtt_ms", rtt.ms}});
-  for (const auto& decision : decisions_)
-    decisions.push_back(
-        json::object{{"at_ms", decision.at_ms}, {"question", decision.question}, {"reason", decision.reason}});
-  return {{"mode", "static"},
-          {"name", settings_.name},
-          {"gateways", std::move(gateways)},
-          {"routers", std::move(routers)},
-          {"rtts", std::move(rtts)},
-          {"decisions", std::move(decisions)}};
+void Server::remember(std::string question, std::string_view reason, int64_t now_ms) {
+  if (decisions_.size() >= decisions_kept) decisions_.pop_front();
+  decisions_.push_back({now_ms, std::move(question), std::string(reason)});
 }
 
 }  // namespace nearend::policy_server

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <deque>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -8,6 +10,7 @@
 #include "config/section.hpp"
 #include "http/http.hpp"
 #include "io/async.hpp"
+#include "policy/advisor.hpp"
 #include "policy/policy.hpp"
 
 namespace nearend::policy_server {
@@ -18,14 +21,25 @@ struct Settings {
   double penalty_from = 0.75;  ///< Load above which a router or gateway goes to the end of the list.
   double exclude_from = 0.95;  ///< Load above which it is left out, unless nobody else is there.
   std::chrono::seconds load_lifetime{10};
+  std::chrono::milliseconds silent_after{5000};  ///< A gateway that reported and says nothing this long gets no calls.
+  policy::Mode mode = policy::Mode::quality;
+  struct Account {
+    std::string account;
+    policy::Mode mode = policy::Mode::quality;
+    std::vector<std::string> residency;
+  };
+  std::vector<Account> accounts;
+  bool takes_test_clock = false;  ///< Whether `now_ms` in a request stands for the clock: simulators only.
+  std::string record_file;        ///< Every report and question with its answer, for replay; empty: none.
 };
+void describe(config::Section& section, Settings::Account& account);
 void describe(config::Section& section, Settings& settings);
 /// The first setting that cannot work: its key, a colon, and what would be right.
 Result<void> checked(const Settings& settings);
 
-/// What is asked which, as a server: static rules over a topology, with the load that gateways and routers report. Soft
-/// state only; a restart knows all again after the next reports. The policy API is in docs/openapi/policy.yaml. Loop's
-/// thread only.
+/// What is asked which, as a server: a policy::Advisor for routes, static rules for routers and resources, with the
+/// load that gateways and routers report. Soft state only; a restart knows all again after the next reports. The policy
+/// API is in docs/openapi/policy.yaml. Loop's thread only.
 class Server {
  public:
   Server(io::Loop& loop, http::ServerFactory& servers, Settings settings, policy::Topology topology);
@@ -34,11 +48,13 @@ class Server {
   Endpoint local() const { return server_->local(); }
   /// One request, as the HTTP server gives it; for tests.
   Task<http::Response> handle(http::ServerRequest request);
+  /// The same without waiting for anything, at a time that the caller says; answers depend on nothing else.
+  http::Response respond(const http::ServerRequest& request, int64_t now_ms);
 
  private:
   struct Load {
     uint32_t used = 0, capacity = 1;
-    io::Instant seen{};
+    int64_t seen_ms = 0;
     double share() const { return capacity == 0 ? 1.0 : static_cast<double>(used) / capacity; }
   };
   struct Decision {
@@ -46,23 +62,27 @@ class Server {
     std::string question, reason;
   };
 
-  Result<json::object> answer(std::string_view path, const json::value& body);
-  policy::RouterAnswer pick_routers(const policy::RouterQuery& query);
-  policy::RouteAnswer pick_route(const policy::RouteQuery& query);
-  Result<json::object> take_reports(const json::value& body);
-  json::object state() const;
-  double load_of(const std::string& name) const;
+  Result<json::object> answer(std::string_view path, const json::value& body, int64_t now_ms);
+  policy::RouterAnswer pick_routers(const policy::RouterQuery& query, int64_t now_ms);
+  Result<json::object> explain(const json::value& body, int64_t now_ms);
+  Result<json::object> take_reports(const json::value& body, int64_t now_ms);
+  size_t take_load(const json::object& load, int64_t now_ms);
+  json::object state(int64_t now_ms) const;
+  double load_of(const std::string& name, int64_t now_ms) const;
   /// Moves what is loaded to the end, leaves out what is full, and says so in `reason`.
   template <class Choice, class NameOf>
-  void guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason) const;
-  void remember(std::string_view question, std::string_view reason);
+  void guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason, int64_t now_ms) const;
+  void remember(std::string question, std::string_view reason, int64_t now_ms);
+  void record(const http::ServerRequest& request, const http::Response& response, int64_t now_ms);
 
   io::Loop& loop_;
   http::ServerFactory& servers_;
   Settings settings_;
   policy::Topology topology_;
-  std::map<std::string, Load> loads_;
-  std::vector<Decision> decisions_;  // the newest decisions_kept, for GET /v1/state
+  policy::Advisor advisor_;
+  std::map<std::string, Load, std::less<>> loads_;  // of routers
+  std::deque<Decision> decisions_;                  // the newest decisions_kept, for GET /v1/state
+  std::ofstream record_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -140,15 +140,14 @@ Task<void> Dialing::launch(Attempt& attempt) {
   policy::RouteQuery query{.call = context_.facts.call_sid,
                            .account = context_.facts.account_sid,
                            .needs = {"bridge"},
-                           .from_gateway = caller.gateway().name,
-                           .from_region = caller.gateway().region,
-                           .to = attempt.target.address,
+                           .a = {.gateway = caller.gateway().name, .region = caller.gateway().region},
+                           .b = {.address = attempt.target.address},
                            .exclude = attempt.refused};
   attempt.state = Attempt::State::calling;
   policy::RouteAnswer route = co_await context_.policy.pick_route(std::move(query));
   if (attempt.is_over() || is_caller_gone_) co_return;
   if (route.hops.empty()) co_return fail_attempt(attempt, 503, route.reason);
-  attempt.gateway = route.hops.front();
+  attempt.gateway = route.hops.back();
   plan(attempt);
   auto sdp = co_await offer_for(attempt);
   if (attempt.is_over() || is_caller_gone_) co_return;

@@ -116,7 +116,7 @@ TEST_CASE("an answer that names nobody, and no server at all, leave it to the st
   io::Scope scope(asking.host.loop());
   const size_t asked = asking.server.asked.size();
   scope.spawn([](HttpPolicyClient& client, RouteAnswer& got) -> Task<void> {
-    RouteQuery query{.from_gateway = "eu-gw1", .from_region = "eu/de1", .to = "+4930123"};
+    RouteQuery query{.a = {.gateway = "eu-gw1", .region = "eu/de1"}, .b = {.address = "+4930123"}};
     got = co_await client.pick_route(std::move(query));
   }(alone, got));
   asking.world.run_for(1ms);

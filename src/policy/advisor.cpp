@@ -1,0 +1,235 @@
+#include "policy/advisor.hpp"
+
+#include <algorithm>
+
+#include "policy/numbering.hpp"
+
+namespace nearend::policy {
+namespace {
+
+constexpr int64_t answer_lifetime_ms = 2000;
+/// A gateway's clock is believed when it is so near ours; otherwise what it says counts as said now.
+constexpr int64_t clock_behind_ms = 30'000, clock_ahead_ms = 1000;
+
+}  // namespace
+
+Advisor::Advisor(const Topology& topology, AdvisorSettings settings)
+    : settings_(std::move(settings)),
+      topology_(topology),
+      places_(topology),
+      paths_(places_),
+      loads_(places_, settings_.loads),
+      chooser_(places_, paths_, loads_),
+      moves_(settings_.moves),
+      heard_(places_.gateways()) {}
+
+Mode Advisor::mode_of(std::string_view account) const {
+  const auto found = std::ranges::find(settings_.accounts, account, &AccountRules::account);
+  return found == settings_.accounts.end() ? settings_.mode : found->mode;
+}
+
+End Advisor::end_for(const Place& place) {
+  End end;
+  if (!place.area.empty())
+    end.area = places_.area(place.area);
+  else if (!place.address.empty())
+    end.area = places_.area_of_address(place.address);
+  if (!place.gateway.empty()) end.gateway = places_.gateway(place.gateway);
+  if (end.gateway != no_gateway)
+    end.region = places_.region_of(end.gateway);
+  else if (!place.region.empty() && end.area == no_area)
+    end.region = places_.region(place.region);
+  // A region without gateways is a place, not a wish.
+  if (end.region != no_region && places_.gateways_in(end.region).empty()) {
+    end.area = places_.area(places_.region_name(end.region));
+    end.region = no_region;
+  }
+  return end;
+}
+
+RouteWish Advisor::wish_for(const RouteQuery& query, int64_t now_ms) {
+  RouteWish wish;
+  wish.call = query.call;
+  wish.media = media_kind(query.media);
+  wish.codec = query.codecs.empty() ? rtp::g711_concealed : rtp::impairment_of(query.codecs.front());
+  wish.mode = mode_of(query.account);
+  wish.a = end_for(query.a);
+  wish.b = end_for(query.b);
+  if (wish.b.gateway == no_gateway && !query.b.address.empty() && !parse_ip(query.b.address))
+    wish.number = number_of(query.b.address);
+  if (!query.needs.empty()) wish.needs = &query.needs;
+  wish.residency = &query.residency;
+  if (query.residency.empty()) {
+    const auto account = std::ranges::find(settings_.accounts, query.account, &AccountRules::account);
+    if (account != settings_.accounts.end()) wish.residency = &account->residency;
+  }
+  for (const std::string& name : query.exclude)
+    if (const GatewayId id = places_.gateway(name); id != no_gateway) wish.exclude.push_back(id);
+  wish.may_relay = query.may_relay;
+  wish.now_ms = now_ms;
+  return wish;
+}
+
+std::string Advisor::name_of(const RegionPath& path) const {
+  std::string name;
+  for (size_t i = 0; i < path.count; ++i) name += (i ? " - " : "") + places_.region_name(path.regions[i]);
+  return name;
+}
+
+std::vector<RouteChoice> Advisor::hops_of(const std::vector<GatewayId>& gateways) const {
+  std::vector<RouteChoice> hops;
+  for (const GatewayId gateway : gateways) {
+    const GatewayEntry& entry = places_.entry(gateway);
+    hops.push_back({entry.name, entry.region, entry.link_uri, entry.features});
+  }
+  return hops;
+}
+
+void Advisor::describe(RouteAnswer& answer, const PlannedRoute& route) const {
+  answer.hops = hops_of(route.gateways);
+  const auto& [path, estimate, worth, points] = route.rated;
+  answer.estimate = {worth.m2e_ms, worth.rating, rtp::opinion_score(worth.rating), estimate.loss * 100,
+                     estimate.confidence};
+  answer.expires_ms = answer_lifetime_ms;
+}
+
+std::string Advisor::reason_for(const Decision& decision) const {
+  using Why = Decision::Why;
+  if (decision.why == Why::nothing) return "no gateway is there for this";
+  const RatedPath& chosen = decision.routes.front().rated;
+  const std::string_view word = decision.why == Why::stayed     ? "as before"
+                                : decision.why == Why::explored ? "tried, because little is known of it"
+                                : decision.why == Why::all_full ? "best, though all are full"
+                                                                : "best";
+  std::string reason =
+      fmt::format("{} {} of {}: {:.0f} ms, R {:.1f}, loss {:.2f} %", name_of(chosen.path), word, decision.considered,
+                  chosen.worth.m2e_ms, chosen.worth.rating, chosen.estimate.loss * 100);
+  if (decision.routes.size() > 1) {
+    const RatedPath& next = decision.routes[1].rated;
+    reason += fmt::format("; {} has {:.1f} points {}", name_of(next.path), std::abs(chosen.points - next.points),
+                          next.points > chosen.points ? "more" : "less");
+  }
+  return reason;
+}
+
+/// The rules of the topology with the load guard on top, for questions that give a gateway or region and a number.
+RouteAnswer Advisor::by_rules(const RouteQuery& query, int64_t now_ms) const {
+  RouteAnswer answer = static_route(topology_, query);
+  if (answer.hops.empty()) return answer;
+  std::vector<std::vector<RouteChoice>> all{std::move(answer.hops)}, free, loaded, full;
+  std::ranges::move(answer.alternatives, std::back_inserter(all));
+  for (auto& hops : all) {
+    const GatewayId gateway = places_.gateway(hops.back().gateway);
+    const double share = loads_.share(gateway, now_ms);
+    const bool is_loaded = share >= settings_.loads.penalty_from;
+    if (is_loaded) answer.reason += fmt::format("; {} is {:.0f} % full", hops.back().gateway, share * 100);
+    (loads_.is_full(share) || !loads_.is_open(gateway, now_ms) ? full
+     : is_loaded                                               ? loaded
+                                                               : free)
+        .push_back(std::move(hops));
+  }
+  std::ranges::move(loaded, std::back_inserter(free));
+  if (free.empty()) free = std::move(full);
+  answer.hops = std::move(free.front());
+  answer.alternatives.assign(std::make_move_iterator(free.begin() + 1), std::make_move_iterator(free.end()));
+  answer.expires_ms = answer_lifetime_ms;
+  return answer;
+}
+
+RouteAnswer Advisor::route(const RouteQuery& query, int64_t now_ms) {
+  const Mode mode = mode_of(query.account);
+  const bool is_by_number = query.a.area.empty() && query.b.area.empty() && query.b.gateway.empty();
+  if (mode == Mode::static_rules && is_by_number) return by_rules(query, now_ms);
+  const RouteWish wish = wish_for(query, now_ms);
+  const Decision decision = chooser_.choose(wish);
+  moves_.count_call();
+  RouteAnswer answer;
+  answer.mode = to_string(mode);
+  answer.reason = reason_for(decision);
+  if (decision.routes.empty()) return answer;
+  describe(answer, decision.routes.front());
+  for (size_t i = 1; i < decision.routes.size(); ++i)
+    answer.alternatives.push_back(hops_of(decision.routes[i].gateways));
+  return answer;
+}
+
+RerouteAnswer Advisor::reroute(const RerouteQuery& query, int64_t now_ms) {
+  RerouteAnswer answer;
+  const RouteWish wish = wish_for(query.route, now_ms);
+  Trouble trouble{.rtt_ms = query.observed.rtt_ms, .loss = query.observed.loss, .jitter_ms = query.observed.jitter_ms};
+  for (const std::string& name : query.current) {
+    const GatewayId gateway = places_.gateway(name);
+    if (gateway == no_gateway || trouble.path.count == 3) {
+      answer.route.reason = fmt::format("'{}' is not a gateway of the topology, or they are more than three", name);
+      return answer;
+    }
+    trouble.path.regions[trouble.path.count++] = places_.region_of(gateway);
+    trouble.is_gone |= !loads_.is_open(gateway, now_ms);
+  }
+  const Move move = moves_.judge(chooser_, scale_, wish, trouble);
+  using Why = Move::Why;
+  if (move.why == Why::moves) {
+    answer.stays = false;
+    answer.gain = move.gain;
+    describe(answer.route, move.to);
+    answer.route.mode = to_string(wish.mode);
+    answer.route.reason = fmt::format("{} has {:.1f} points more than {}, now at {:.1f}", name_of(move.to.rated.path),
+                                      move.gain, name_of(trouble.path), move.now_points);
+    return answer;
+  }
+  answer.route.reason = move.why == Why::good_enough ? fmt::format("good enough: {:.1f} points", move.now_points)
+                        : move.why == Why::no_better
+                            ? fmt::format("nothing is much better: {:.1f} points gained", move.gain)
+                        : move.why == Why::dwells   ? "moved a moment ago"
+                        : move.why == Why::too_many ? "too many calls move now"
+                                                    : "no other route";
+  return answer;
+}
+
+std::vector<RatedPath> Advisor::candidates(const RouteQuery& query, int64_t now_ms) {
+  const RouteWish wish = wish_for(query, now_ms);
+  return chooser_.candidates(wish);
+}
+
+bool Advisor::Heard::is_new(uint64_t seq) {
+  if (seq == 0) return true;
+  // Far below what was heard last: the gateway was started anew and counts from the beginning.
+  if (seq > newest || seq + 1000 < newest) {
+    mask = seq > newest && seq - newest < 64 ? mask << (seq - newest) : 0;
+    newest = seq;
+    mask |= 1;
+    return true;
+  }
+  const uint64_t behind = newest - seq;
+  if (behind >= 64 || (mask >> behind & 1)) return false;
+  mask |= 1ull << behind;
+  return true;
+}
+
+size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
+  const GatewayId gateway = places_.gateway(report.gateway);
+  if (gateway == no_gateway || !heard_[gateway].is_new(report.seq)) return 0;
+  const bool is_clock_good = report.at_ms >= now_ms - clock_behind_ms && report.at_ms <= now_ms + clock_ahead_ms;
+  const int64_t at_ms = is_clock_good ? std::min(report.at_ms, now_ms) : now_ms;
+  size_t taken = 0;
+  if (report.load) {
+    loads_.report(gateway, *report.load, at_ms, now_ms);
+    ++taken;
+  }
+  const RegionId own = places_.region_of(gateway);
+  for (const SegmentReport& segment : report.segments) {
+    if (!segment.area.empty()) {
+      const AreaId area = places_.area(segment.area);
+      if (area == no_area) continue;
+      paths_.take(area, own, segment.measured, at_ms);
+    } else {
+      const RegionId other = places_.region(segment.region);
+      if (other == no_region) continue;
+      paths_.take(own, other, segment.measured, at_ms);
+    }
+    ++taken;
+  }
+  return taken;
+}
+
+}  // namespace nearend::policy

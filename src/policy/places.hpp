@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "policy/policy.hpp"
+
+namespace nearend::policy {
+
+using RegionId = uint16_t;
+using GatewayId = uint16_t;
+using AreaId = uint32_t;
+inline constexpr RegionId no_region = 0xffff;
+inline constexpr GatewayId no_gateway = 0xffff;
+inline constexpr AreaId no_area = 0xffffffff;
+
+/// Looks names up by string_view.
+struct NameHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const { return std::hash<std::string_view>{}(name); }
+};
+template <class Id>
+using IdsByName = std::unordered_map<std::string, Id, NameHash, std::equal_to<>>;
+
+/// The topology by number: regions, gateways and access areas, and what is known of the ways between them before
+/// anything is measured. Areas that the topology does not name come to be when they are first heard of. Owner's thread.
+class Places {
+ public:
+  static constexpr size_t areas_max = 20'000;
+
+  explicit Places(const Topology& topology);
+
+  size_t regions() const { return region_names_.size(); }
+  size_t gateways() const { return gateway_entries_.size(); }
+  size_t areas() const { return areas_.size(); }
+  RegionId region(std::string_view name) const;
+  GatewayId gateway(std::string_view name) const;
+  const std::string& region_name(RegionId region) const { return region_names_[region]; }
+  const GatewayEntry& entry(GatewayId gateway) const { return gateway_entries_[gateway]; }
+  RegionId region_of(GatewayId gateway) const { return gateway_regions_[gateway]; }
+  std::span<const GatewayId> gateways_in(RegionId region) const { return gateways_in_[region]; }
+  /// Regions that have gateways.
+  std::span<const RegionId> served() const { return served_; }
+
+  /// The area of this name, made when it is new: then it is near the region whose name it begins with, if there is one
+  /// ("eu/de1:mobile"). No area when there are too many.
+  AreaId area(std::string_view name);
+  /// The area that a number or an address belongs to by the topology; otherwise by what can be told from it alone, a
+  /// number's country code or an address's /16 (IPv6: /32).
+  AreaId area_of_address(std::string_view address);
+  const std::string& area_name(AreaId area) const { return areas_[area].name; }
+  RegionId home_of(AreaId area) const { return areas_[area].home; }
+
+  /// One way in ms, as far as it can be known without measuring.
+  double prior_ms(RegionId a, RegionId b) const { return region_priors_[a * regions() + b]; }
+  double prior_ms(AreaId area, RegionId region) const;
+
+ private:
+  struct AreaPlace {
+    std::string name;
+    RegionId home = no_region;
+    double access_ms = 0;  // one way
+  };
+  RegionId add_region(const std::string& name);
+  void add_priors(const Topology& topology);
+
+  IdsByName<RegionId> region_ids_;
+  IdsByName<GatewayId> gateway_ids_;
+  IdsByName<AreaId> area_ids_;
+  std::vector<std::string> region_names_;
+  std::vector<GatewayEntry> gateway_entries_;
+  std::vector<RegionId> gateway_regions_, served_;
+  std::vector<std::vector<GatewayId>> gateways_in_;
+  std::vector<float> region_priors_;
+  std::vector<AreaPlace> areas_;
+  IdsByName<AreaId> areas_by_prefix_;
+  std::vector<std::pair<Cidr, AreaId>> areas_by_network_;
+};
+
+}  // namespace nearend::policy

@@ -1,0 +1,95 @@
+// What GET /v1/state tells, and the record that can be replayed.
+#include <boost/json/array.hpp>
+
+#include "policy_server/server.hpp"
+
+namespace nearend::policy_server {
+namespace {
+
+constexpr size_t areas_told = 200;
+
+json::object told(const policy::Segment& segment, const policy::Estimate& believed, int64_t now_ms) {
+  return {{"delay_ms", believed.delay_ms},     {"jitter_ms", believed.jitter_ms}, {"loss_percent", believed.loss * 100},
+          {"confidence", believed.confidence}, {"reports", segment.reports()},    {"age_ms", now_ms - segment.at_ms()}};
+}
+
+json::array segments_of(const policy::Advisor& advisor, int64_t now_ms) {
+  const policy::Places& places = advisor.places();
+  const policy::PathModel& paths = advisor.paths();
+  json::array segments;
+  const auto count = static_cast<policy::RegionId>(places.regions());
+  for (policy::RegionId a = 0; a < count; ++a)
+    for (policy::RegionId b = a; b < count; ++b) {
+      const policy::Segment& segment = paths.segment(a, b);
+      if (segment.reports() == 0) continue;
+      json::object entry = told(segment, paths.between(a, b, now_ms), now_ms);
+      entry["a"] = places.region_name(a);
+      entry["b"] = places.region_name(b);
+      segments.push_back(std::move(entry));
+    }
+  for (policy::AreaId area = 0; area < std::min(places.areas(), areas_told); ++area)
+    for (policy::RegionId region = 0; region < count; ++region) {
+      const policy::Segment* segment = paths.segment(area, region);
+      if (!segment) continue;
+      json::object entry = told(*segment, paths.access(area, region, now_ms), now_ms);
+      entry["area"] = places.area_name(area);
+      entry["region"] = places.region_name(region);
+      segments.push_back(std::move(entry));
+    }
+  return segments;
+}
+
+}  // namespace
+
+json::object Server::state(int64_t now_ms) const {
+  json::array gateways, routers, rtts, decisions;
+  const policy::Places& places = advisor_.places();
+  const policy::GatewayLoads& loads = advisor_.loads();
+  for (size_t i = 0; i < places.gateways(); ++i) {
+    const auto id = static_cast<policy::GatewayId>(i);
+    const policy::GatewayEntry& gateway = places.entry(id);
+    json::object entry{{"name", gateway.name},
+                       {"region", gateway.region},
+                       {"uri", gateway.link_uri},
+                       {"load", loads.share(id, now_ms)},
+                       {"open", loads.is_open(id, now_ms)}};
+    if (loads.has_reported(id)) entry["report_age_ms"] = now_ms - loads.heard_ms(id);
+    json::array features, prefixes;
+    for (const auto& feature : gateway.features) features.emplace_back(feature);
+    for (const auto& prefix : gateway.prefixes) prefixes.emplace_back(prefix);
+    entry["features"] = std::move(features);
+    entry["prefixes"] = std::move(prefixes);
+    gateways.push_back(std::move(entry));
+  }
+  for (const auto& router : topology_.routers) {
+    json::object entry{{"name", router.name},
+                       {"region", router.region},
+                       {"uri", router.link_uri},
+                       {"load", load_of(router.name, now_ms)}};
+    if (const auto found = loads_.find(router.name); found != loads_.end())
+      entry["report_age_ms"] = now_ms - found->second.seen_ms;
+    routers.push_back(std::move(entry));
+  }
+  for (const auto& rtt : topology_.rtts) rtts.push_back(json::object{{"a", rtt.a}, {"b", rtt.b}, {"rtt_ms", rtt.ms}});
+  for (const auto& decision : decisions_)
+    decisions.push_back(
+        json::object{{"at_ms", decision.at_ms}, {"question", decision.question}, {"reason", decision.reason}});
+  return {{"mode", policy::to_string(settings_.mode)},
+          {"name", settings_.name},
+          {"gateways", std::move(gateways)},
+          {"routers", std::move(routers)},
+          {"rtts", std::move(rtts)},
+          {"segments", segments_of(advisor_, now_ms)},
+          {"decisions", std::move(decisions)}};
+}
+
+void Server::record(const http::ServerRequest& request, const http::Response& response, int64_t now_ms) {
+  record_ << nearend::to_json(json::object{{"at_ms", now_ms},
+                                           {"path", request.path},
+                                           {"body", request.body},
+                                           {"status", response.status},
+                                           {"answer", response.body}})
+          << '\n';
+}
+
+}  // namespace nearend::policy_server
