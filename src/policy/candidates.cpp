@@ -76,13 +76,22 @@ Estimate RouteChooser::access(const End& end, RegionId region, int64_t now_ms) c
   return paths_.access(end.area, region, now_ms);
 }
 
+const Estimate& RouteChooser::way(const RouteWish& wish, RegionId id, bool is_a) const {
+  const Region& region = regions_[id];
+  bool& is_known = is_a ? region.has_a : region.has_b;
+  Estimate& known = is_a ? region.way_a : region.way_b;
+  if (!is_known) known = access(is_a ? wish.a : wish.b, id, wish.now_ms);
+  is_known = true;
+  return known;
+}
+
 size_t RouteChooser::nearest(const RouteWish& wish, const End& end, const End& other, bool is_a, NearList& list) const {
   size_t count = 0;
   for (const RegionId id : places_.served()) {
     const Region& region = regions_[id];
     if (is_a ? !region.takes_a : !region.takes_b) continue;
-    const Estimate way = access(end, id, wish.now_ms);
-    double cost_ms = way.delay_ms + ms_per_loss * way.loss + region.penalty / points_per_ms;
+    const Estimate& access_way = way(wish, id, is_a);
+    double cost_ms = access_way.delay_ms + ms_per_loss * access_way.loss + region.penalty / points_per_ms;
     // Where nobody knows the place of this side, near is what is near to the other.
     const bool is_placed =
         end.region != no_region || end.gateway != no_gateway ||
@@ -111,7 +120,7 @@ RatedPath RouteChooser::rate(const RouteWish& wish, const RegionPath& path) cons
   RatedPath rated;
   rated.path = path;
   const auto& regions = path.regions;
-  Estimate sum = access(wish.a, regions[0], wish.now_ms) + access(wish.b, regions[path.count - 1], wish.now_ms);
+  Estimate sum = way(wish, regions[0], true) + way(wish, regions[path.count - 1], false);
   for (size_t i = 1; i < path.count; ++i) sum = sum + paths_.between(regions[i - 1], regions[i], wish.now_ms);
   rated.estimate = sum;
   rated.worth = scale_.worth(sum, wish.media, wish.codec, wish.mode);
@@ -121,9 +130,10 @@ RatedPath RouteChooser::rate(const RouteWish& wish, const RegionPath& path) cons
   return rated;
 }
 
-void RouteChooser::sort(std::vector<RatedPath>& all) {
+void RouteChooser::sort(std::vector<RatedPath>& all, size_t count) {
   // Equal ones in the topology's order, so that the same question has the same answer everywhere.
-  std::ranges::sort(all, [](const RatedPath& x, const RatedPath& y) {
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(std::min(count, all.size()));
+  std::ranges::partial_sort(all, middle, [](const RatedPath& x, const RatedPath& y) {
     return x.points != y.points ? x.points > y.points : x.path < y.path;
   });
 }
@@ -158,7 +168,6 @@ void RouteChooser::collect(const RouteWish& wish, std::vector<RatedPath>& all) c
   // Needs bind only as far as somebody can meet them: what nobody has is done elsewhere.
   if (wish.needs && std::ranges::any_of(all, [&](const RatedPath& each) { return has_needs(wish, each.path); }))
     std::erase_if(all, [&](const RatedPath& each) { return !has_needs(wish, each.path); });
-  sort(all);
 }
 
 void RouteChooser::collect_relays(const RouteWish& wish, std::vector<RatedPath>& all) const {
@@ -172,17 +181,27 @@ void RouteChooser::collect_relays(const RouteWish& wish, std::vector<RatedPath>&
       else
         continue;
   }
-  std::vector<RatedPath> relayed;
+  struct Relayed {
+    RegionPath path;
+    double cost_ms = 0;
+  };
+  std::array<Relayed, relay_count> relayed{};
+  size_t count = 0;
   for (const RatedPath* pair : direct) {
     if (!pair) continue;
     const auto [from, to, none] = pair->path.regions;
-    for (const RegionId id : places_.served())
-      if (id != from && id != to && regions_[id].is_usable) relayed.push_back(rate(wish, path_of({from, id, to})));
+    for (const RegionId id : places_.served()) {
+      if (id == from || id == to || !regions_[id].is_usable) continue;
+      const Estimate in = paths_.between(from, id, wish.now_ms), out = paths_.between(id, to, wish.now_ms);
+      const Estimate ways = in + out + way(wish, from, true) + way(wish, to, false);
+      Relayed one{path_of({from, id, to}),
+                  ways.delay_ms + ms_per_loss * ways.loss + regions_[id].penalty / points_per_ms};
+      for (size_t i = 0; i < count; ++i)
+        if (one.cost_ms < relayed[i].cost_ms) std::swap(one, relayed[i]);
+      if (count < relay_count) relayed[count++] = one;
+    }
   }
-  const size_t kept = std::min(relay_count, relayed.size());
-  std::ranges::partial_sort(relayed, relayed.begin() + static_cast<std::ptrdiff_t>(kept), std::greater<>{},
-                            &RatedPath::points);
-  all.insert(all.end(), relayed.begin(), relayed.begin() + static_cast<std::ptrdiff_t>(kept));
+  for (size_t i = 0; i < count; ++i) all.push_back(rate(wish, relayed[i].path));
 }
 
 /// The nearest gateway of either side by what is known without measuring; the others of the near regions after it.
@@ -198,13 +217,13 @@ void RouteChooser::collect_static(const RouteWish& wish, std::vector<RatedPath>&
       rated.points = -near_a[i].cost_ms - near_b[k].cost_ms;
       all.push_back(rated);
     }
-  sort(all);
 }
 
 std::vector<RatedPath> RouteChooser::candidates(const RouteWish& wish) {
   look(wish, false);
   std::vector<RatedPath> all;
   collect(wish, all);
+  sort(all, all.size());
   return all;
 }
 

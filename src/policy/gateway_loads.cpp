@@ -26,10 +26,12 @@ GatewayLoads::GatewayLoads(const Places& places, LoadRules rules) : places_(plac
 void GatewayLoads::report(GatewayId gateway, const LoadReport& load, int64_t at_ms, int64_t now_ms) {
   Load& known = loads_[gateway];
   known.heard_ms = std::max(known.heard_ms, now_ms);
+  known.known_tick = -1;
   newest_heard_ms_ = std::max(newest_heard_ms_, now_ms);
   if (at_ms < known.at_ms) return;
   known.report = load;
   known.at_ms = at_ms;
+  known.known_tick = -1;
 }
 
 void GatewayLoads::reserve(GatewayId gateway, double units, int64_t now_ms) {
@@ -39,6 +41,7 @@ void GatewayLoads::reserve(GatewayId gateway, double units, int64_t now_ms) {
   if (load.second[slot] != second) load.reserved[slot] = 0;
   load.second[slot] = second;
   load.reserved[slot] += static_cast<float>(units);
+  load.known_tick = -1;
 }
 
 double GatewayLoads::reserved(const Load& load, int64_t now_ms) const {
@@ -53,7 +56,17 @@ double GatewayLoads::reserved(const Load& load, int64_t now_ms) const {
   return sum;
 }
 
+/// Counted together ten times a second and whenever something changes: every decision looks at every gateway.
 double GatewayLoads::used(const Load& load, int64_t now_ms) const {
+  const int64_t tick = now_ms / 100;
+  if (load.known_tick != tick) {
+    load.known_used = count_used(load, now_ms);
+    load.known_tick = tick;
+  }
+  return load.known_used;
+}
+
+double GatewayLoads::count_used(const Load& load, int64_t now_ms) const {
   const bool is_current = load.heard_ms >= 0 && now_ms - load.heard_ms <= rules_.lifetime_ms;
   const double own = reserved(load, now_ms), reported = is_current ? load.report.used : 0;
   const double others = rules_.instances - 1;

@@ -54,9 +54,12 @@ class GatewayLoads {
     int64_t at_ms = -1, heard_ms = -1;
     std::array<float, slots> reserved{};
     std::array<int64_t, slots> second{};
+    mutable int64_t known_tick = -1;  // when it was counted together last
+    mutable double known_used = 0;
   };
   double reserved(const Load& load, int64_t now_ms) const;
   double used(const Load& load, int64_t now_ms) const;
+  double count_used(const Load& load, int64_t now_ms) const;
 
   const Places& places_;
   LoadRules rules_;

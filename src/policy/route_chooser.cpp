@@ -85,6 +85,7 @@ Decision RouteChooser::choose(const RouteWish& wish) {
       collect_static(wish, found_);
     else
       collect(wish, found_);
+    sort(found_, answers_max);
   };
   look(wish, false);
   find();

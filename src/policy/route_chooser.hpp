@@ -69,7 +69,7 @@ class RouteChooser {
   Decision choose(const RouteWish& wish);
   /// All candidates, best first, without choosing, for explanations.
   std::vector<RatedPath> candidates(const RouteWish& wish);
-  /// The rating of a path as it is, for calls that run on it.
+  /// The rating of a path as it is, for calls that run on it; after candidates() of the same wish.
   RatedPath rate(const RouteWish& wish, const RegionPath& path) const;
   /// The gateways that carry it: one a region. Empty when a region has none for this wish.
   std::vector<GatewayId> gateways_for(const RouteWish& wish, const RegionPath& path);
@@ -87,6 +87,8 @@ class RouteChooser {
     bool takes_both = false;  // by one gateway
     bool has_two = false;     // one gateway for a and another for b
     double penalty = 0;
+    mutable bool has_a = false, has_b = false;  // whether the ways from the sides' areas were looked up
+    mutable Estimate way_a, way_b;
   };
   struct Near {
     RegionId region = no_region;
@@ -99,11 +101,13 @@ class RouteChooser {
   bool is_eligible(const RouteWish& wish, GatewayId gateway, bool may_be_full) const;
   void look_at(const RouteWish& wish, RegionId region, bool may_be_full);
   Estimate access(const End& end, RegionId region, int64_t now_ms) const;
+  const Estimate& way(const RouteWish& wish, RegionId region, bool is_a) const;
   size_t nearest(const RouteWish& wish, const End& end, const End& other, bool is_a, NearList& list) const;
   void collect(const RouteWish& wish, std::vector<RatedPath>& all) const;
   void collect_relays(const RouteWish& wish, std::vector<RatedPath>& all) const;
   void collect_static(const RouteWish& wish, std::vector<RatedPath>& all) const;
-  static void sort(std::vector<RatedPath>& all);
+  /// The best `count` to the front.
+  static void sort(std::vector<RatedPath>& all, size_t count);
   bool has_needs(const RouteWish& wish, const RegionPath& path) const;
   uint64_t pair_key(const RouteWish& wish) const;
 

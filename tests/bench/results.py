@@ -60,6 +60,11 @@ ROWS = [
     Row("fuzz-media", "fuzz targets of what comes in at a media port and of its keys, under asan", "0 findings in 10 min each"),
     Row("sim", "simulator: seeds x flows; virtual to real time", ">= 200 x 12; >= 50 : 1"),
     Row("loss", "1000 set-ups under 5 % loss, 2 % duplication, 5 % reordering", ">= 99.9 %, none billed twice"),
+    Row("policy-world", "days of the simulated world, one and three policy servers (5 s late, one restart): calls with MOS < 3.6; mouth-to-ear and "
+        "path stretch against the oracle; overload; moves / flaps per 1000",
+        "<= 1.0 %; <= 1.03; <= 1.06; <= 3 x oracle + 60 s; <= 60 / <= 120"),
+    Row("policy-cost", "policy decision in process p99, decisions a second and core, 10,000 segment updates a second",
+        "<= 50 µs; >= 100,000; <= 5 % of a core"),
     Row("kill", "router, policy and application server killed in a local talk, 50 times",
         "gap <= 40 ms, talk goes on, billed once"),
     Row("nodes", "a talk's media node killed, the next one cut off; the same between two gateways",

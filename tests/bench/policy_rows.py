@@ -1,0 +1,56 @@
+"""Rows of the policy server: days of the simulated world, and what a decision and a report cost."""
+import json
+import subprocess
+
+import results
+import suites
+
+LATE = ["--instances", "3", "--late", "5", "--own-late", "2", "--restart", "1"]
+
+
+def days(program, seeds, modes, more=()):
+    run = subprocess.run([program, "--seed", ",".join(map(str, seeds)), "--mode", modes, "--json", *more], capture_output=True,
+                         text=True, check=True)
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def told(quality, oracle):
+    """(text, holds) of the worst seed of each metric."""
+    pairs = list(zip(quality, oracle))
+    bad = max(one["bad_percent"] for one in quality)
+    delay = max(one["m2e_ms"] / other["m2e_ms"] for one, other in pairs)
+    stretch = max(one["stretch"] / other["stretch"] for one, other in pairs)
+    over = max(one["overload_s"] - 3 * other["overload_s"] for one, other in pairs)
+    moves, flaps = (max(one[key] for one in quality) for key in ("moves_per_1000", "flaps_per_1000"))
+    changes = max(one["changes_per_1000"] for one in quality)
+    holds = bad <= 1 and delay <= 1.03 and stretch <= 1.06 and over <= 60 and moves <= 60 and flaps <= 120
+    return (f"{bad:.2f} %; {delay:.3f}; {stretch:.3f}; {over:.0f} s; {moves:.1f} / {flaps:.1f} "
+            f"({changes:.0f} changes of path)"), holds
+
+
+def world(options, table):
+    before = results.load()
+    program = suites.built("tests/policy_world", [options.build, *options.test_builds])
+    if not program:
+        return table.put("policy-world", "needs a build of policy_world", None, "tools/bench policy-world", before)
+    seeds = range(1, 1 + (options.times if options.times < 50 else 6))
+    oracle, nearest = days(program, seeds, "oracle"), days(program, seeds, "nearest")
+    one, one_holds = told(days(program, seeds, "quality"), oracle)
+    three, three_hold = told(days(program, seeds, "quality", LATE), oracle)
+    usual = [one["bad_percent"] for one in nearest]
+    text = f"worst of {len(seeds)} seeds: one {one}; three {three}; nearest alone has {min(usual):.1f} to {max(usual):.1f} % below 3.6"
+    table.put("policy-world", text, one_holds and three_hold, f"tools/bench policy-world --times {len(seeds)}", before)
+
+
+def cost(options, table):
+    before = results.load()
+    program = suites.built("tests/bench_policy", [options.build, *options.test_builds])
+    if not program:
+        return table.put("policy-cost", "needs ninja bench_policy in an optimised build with tests", None, "tools/bench policy-cost", before)
+    run = subprocess.run([program, "--benchmark_format=json"], capture_output=True, text=True, check=True)
+    rows = {row["name"]: row for row in json.loads(run.stdout)["benchmarks"]}
+    p99, rate = rows["decide"]["p99_us"], 1e9 / rows["decide"]["cpu_time"]
+    share = rows["take_reports"]["cpu_time"] / 10  # ms of a second, in percent
+    text = (f"{p99:.1f} µs (p50 {rows['decide']['p50_us']:.1f}); {rate:,.0f}; {share:.1f} %; with JSON both ways "
+            f"{rows['answer_over_json']['cpu_time'] / 1000:.1f} µs an answer")
+    table.put("policy-cost", text, p99 <= 50 and rate >= 100_000 and share <= 5, "tools/bench policy-cost", before)
