@@ -7,9 +7,9 @@
 namespace nearend::media {
 namespace {
 constexpr std::chrono::milliseconds feed_pause{500};  // a relayed source that pauses longer is replaced by noise
-// The same, beyond a frame, while a move is under way: with the tick's 20 ms the far end never waits longer than 40 ms
-// more than it does for every packet.
-constexpr std::chrono::milliseconds move_pause{16};
+// The same, beyond a frame, while a move is under way: with the tick's 20 ms, and some for a tick that is late, the far
+// end never waits longer than 40 ms more than it does for every packet.
+constexpr std::chrono::milliseconds move_pause{13};
 constexpr size_t sweep_parts = 25;  // each anchor is looked at every 500 ms
 
 std::chrono::milliseconds pause_at_move(const Port& port) {

@@ -309,8 +309,13 @@ void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arri
   const bool is_of_last =
       arrival.is_event && open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
   const bool is_of_open = is_of_last && open.is_open;
+  // What a path still brings of a key after another has taken over stands at the key's own time, whoever is heard last.
+  const Move* move = target.move.get();
+  const bool is_of_old = move && move->is_switched && move->old == from &&
+                         (move->is_old_remote ? arrival.is_previous : target.feed != from);
+  const bool is_apart = is_of_old || arrival.is_late || !port.out.is_fed_by(arrival.source);
   // Also the end's repeats: placed anew they would be another key.
-  if ((is_of_open || (is_of_last && arrival.event.is_end)) && !port.out.is_fed_by(arrival.source)) {
+  if ((is_of_open || (is_of_last && arrival.event.is_end)) && is_apart) {
     send_placed(target, port, side, arrival, port.out.insert(open.timestamp_out, arrival.now), mapping);
     return;
   }
