@@ -189,8 +189,9 @@ struct Move {
   std::chrono::nanoseconds longest_pause{0};
   MoveReport report;
   MovedFrames frames;
-  bool was_out = false;     ///< The far ends talked to each other: nobody waited for packets from here.
-  io::Instant old_spoke{};  ///< The last time that the old feed brought more than noise.
+  bool has_entered = false;  ///< A frame of the new path was heard.
+  bool was_out = false;      ///< The far ends talked to each other: nobody waited for packets from here.
+  io::Instant old_spoke{};   ///< The last time that the old feed brought more than noise.
 };
 
 /// The media of one leg.
@@ -202,6 +203,8 @@ struct Anchor {
   bool is_out = false;  ///< Of the media: the far ends talk to each other.
   Feed feed;
   std::unique_ptr<Move> move;
+  std::unique_ptr<MovedFrames> lately;  ///< What was heard in the last move and since, as long as an old path may live.
+  io::Instant lately_until{};
   std::vector<Stream> streams;  ///< Fixed once made.
   milliseconds silence_after{0};
   io::Instant last_heard{};

@@ -192,6 +192,7 @@ class Engine {
   void switch_move(Anchor& anchor, bool is_proven, io::Instant now);
   void leave_bridge(Anchor& anchor, const Path& path, io::Instant now);
   void set_feed(Anchor& anchor, const Feed& feed, const Path& path, io::Instant now);
+  static void note_lately(Anchor& target, const Arrival& arrival);
   bool wins(Anchor& target, Arrival& arrival, bool is_new, bool is_old);
   void report_move(Anchor& anchor, io::Instant now);
   void hold_open_events(Anchor& anchor, io::Instant now);

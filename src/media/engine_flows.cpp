@@ -14,10 +14,11 @@ constexpr std::chrono::milliseconds return_first{200}, return_last{10'000};
 constexpr std::chrono::seconds stay_short{2};
 
 /// Nothing on the leg but its path: whoever works on it wants to see the packets.
-bool is_plain(const Anchor& anchor) {
+bool is_plain(Anchor& anchor, io::Instant now) {
   const AnchorJobs* jobs = anchor.jobs.get();
   if (jobs && (jobs->player || jobs->collector || jobs->is_hearing())) return false;
-  return !anchor.move && !anchor.early && anchor.feed.is_passed_on();
+  if (anchor.lately && now >= anchor.lately_until) anchor.lately.reset();
+  return !anchor.move && !anchor.lately && !anchor.early && anchor.feed.is_passed_on();
 }
 
 void add_types(flow::Flow& flow, const Port& in, const Port& out) {
@@ -64,7 +65,7 @@ void Engine::try_kernel(Anchor& anchor, io::Instant now) {
   const bool is_bridge = anchor.feed.kind == Path::Kind::bridge;
   Anchor* peer = is_bridge ? find(anchor.feed.peer) : &anchor;
   if (!peer || (is_bridge && peer->feed != Feed{Path::Kind::bridge, anchor.id})) return;
-  if (!is_plain(anchor) || !is_plain(*peer) || now < peer->lent_again_at) return;
+  if (!is_plain(anchor, now) || !is_plain(*peer, now) || now < peer->lent_again_at) return;
   for (uint8_t i = 0; i < anchor.streams.size() && i < peer->streams.size(); ++i) {
     const Side across = is_bridge ? Side::outer : Side::inner;
     lend(anchor, {i, Side::outer}, *peer, {i, across}, now);

@@ -48,6 +48,13 @@ void MovedFrames::hear_old(uint64_t print) {
   heard_old_.add(print);
 }
 
+MovedFrames MovedFrames::heard() const {
+  MovedFrames all;
+  for (const Prints* one : {&heard_old_, &heard_new_})
+    for (size_t i = 0; i < one->count; ++i) all.heard_old_.add(one->all[i]);
+  return all;
+}
+
 void MovedFrames::miss_old(uint64_t print) {
   if (print != 0 && !heard_new_.contains(print)) missed_.add(print);
 }

@@ -32,6 +32,9 @@ class MovedFrames {
   bool is_heard(uint64_t print) const {
     return is_known(print) && (heard_old_.contains(print) || heard_new_.contains(print));
   }
+  /// All that was heard by either path, as what the next move's old path has brought: what the path before that one
+  /// still has under way comes again if the talk goes back to it at once.
+  MovedFrames heard() const;
   /// Frames that only the old path brought, too late.
   uint32_t lost() const { return is_repeating_ ? 0 : lost_ + (has_met_ ? 0 : missed_.count); }
 

@@ -96,6 +96,8 @@ void Engine::begin_move(Anchor& anchor, const Feed& old, bool is_old_remote, mil
     move->old_spoke = anchor.move->old_spoke;
     move->longest_pause = anchor.move->longest_pause;
     move->report.lost = anchor.move->report.lost;
+  } else if (const auto lately = std::move(anchor.lately); lately && now < anchor.lately_until) {
+    move->frames = *lately;
   }
   const auto& out = anchor.streams.front().outer.out;
   if (out.has_sent() && now - out.last_sent() < talking) move->last_sent = out.last_sent();
@@ -128,7 +130,9 @@ bool Engine::wins(Anchor& target, Arrival& arrival, bool is_new, bool is_old) {
     if (!move.is_switched && is_old_speaking && (is_copy || MovedFrames::is_quiet(arrival.codec, payload)))
       return false;
     if (!move.is_switched) switch_move(target, true, arrival.now);
-    if (is_copy) return false;
+    // Once the new path is heard, a copy left out would be a hole in its numbers: worse than a frame said twice.
+    if (is_copy && !move.has_entered) return false;
+    move.has_entered = true;
     move.report.doubled += move.frames.is_heard(print);
     move.frames.hear_new(print);
     arrival.is_unheard = move.frames.is_known(print);
@@ -167,7 +171,16 @@ void Engine::report_move(Anchor& anchor, io::Instant now) {
   move.report.lost += move.frames.lost();
   move.report.gap_ms = std::chrono::duration<double, std::milli>(pause).count();
   output_.tell(anchor.id, event::Moved{move.report, anchor.feed.kind});
+  anchor.lately = std::make_unique<MovedFrames>(move.frames.heard());
+  anchor.lately_until = now + old_remote_for;
   anchor.move.reset();
+}
+
+/// What is heard soon after a move.
+void Engine::note_lately(Anchor& target, const Arrival& arrival) {
+  if (arrival.now >= target.lately_until) return target.lately.reset();
+  if (arrival.stream == 0 && !arrival.is_event)
+    target.lately->hear_old(MovedFrames::print_of(arrival.codec, arrival.packet.payload));
 }
 
 }  // namespace nearend::media

@@ -275,7 +275,12 @@ bool Engine::may_enter(Anchor& target, Side side, Arrival& arrival, const Feed& 
     player = target.jobs->player.get();
   }
   const bool is_own_playing = player != nullptr;
-  if (!move) return target.feed == from && !is_own_playing;
+  if (!move) {
+    const bool may = target.feed == from && !is_own_playing;
+    if (may && target.lately) [[unlikely]]
+      note_lately(target, arrival);
+    return may;
+  }
   const bool is_new = target.feed == from && !(move->is_old_remote && arrival.is_previous);
   const bool is_old = move->old == from;
   if (arrival.stream == 0 && !is_own_playing) return wins(target, arrival, is_new, is_old);

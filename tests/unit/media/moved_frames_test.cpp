@@ -74,6 +74,19 @@ TEST_CASE("a move to a slower path loses only what it does not bring later") {
   CHECK(frames.lost() == 1);
 }
 
+TEST_CASE("what was heard in one move is a copy in the next, whichever path had brought it") {
+  MovedFrames frames;
+  frames.hear_old(print(1));
+  frames.hear_new(print(2));
+  frames.miss_old(print(3));
+  MovedFrames next = frames.heard();
+  next.hear_old(print(4));  // between the moves
+  for (uint8_t number : {1, 2, 4}) CHECK(next.is_copy(print(number)));
+  CHECK_FALSE(next.is_copy(print(3)));
+  CHECK_FALSE(next.is_copy(print(5)));
+  CHECK(next.lost() == 0);
+}
+
 TEST_CASE("only the last half second is remembered") {
   MovedFrames frames;
   for (uint8_t i = 1; i <= 40; ++i) frames.hear_old(print(i));
