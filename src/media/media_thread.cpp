@@ -145,9 +145,9 @@ void MediaThread::run() {
   claim_real_time();
   std::array<epoll_event, ready_max> ready;
   while (!is_stopping_) {
-    const io::Instant idle_from = now();
+    const io::Instant idle_from = range_ ? now() : io::Instant{};
     const int count = ::epoll_wait(epoll_, ready.data(), ready_max, -1);
-    is_behind_ = now() - idle_from < awake_at_most;
+    is_behind_ = range_ && now() - idle_from < awake_at_most;
     for (int i = 0; i < count; ++i) {
       const int descriptor = ready[static_cast<size_t>(i)].data.fd;
       if (descriptor == queue_->wake)

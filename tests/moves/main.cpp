@@ -19,28 +19,10 @@
 #include <cstring>
 
 #include "moves/runs.hpp"
+#include "support/arguments.hpp"
 
 using namespace nearend::media::test;
-
-namespace {
-
-using Arguments = std::map<std::string, std::string, std::less<>>;
-
-double number_of(const Arguments& arguments, std::string_view name, double otherwise) {
-  const auto found = arguments.find(name);
-  return found == arguments.end() ? otherwise : std::atof(found->second.c_str());
-}
-
-std::vector<std::string> list_of(const Arguments& arguments, std::string_view name, std::string otherwise) {
-  const auto found = arguments.find(name);
-  std::string text = (found == arguments.end() ? otherwise : found->second) + ",";
-  std::vector<std::string> all;
-  for (size_t at = 0, end; (end = text.find(',', at)) != std::string::npos; at = end + 1)
-    all.push_back(text.substr(at, end - at));
-  return all;
-}
-
-}  // namespace
+using namespace nearend::test;
 
 int main(int argc, char** argv) {
   if (argc < 2 || argc % 2 != 0) {

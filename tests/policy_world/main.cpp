@@ -14,27 +14,13 @@
 
 #include "base/json.hpp"
 #include "policy_world/day.hpp"
+#include "support/arguments.hpp"
 
 using namespace nearend;
 using namespace nearend::policy_world;
+using namespace nearend::test;
 
 namespace {
-
-using Arguments = std::map<std::string, std::string, std::less<>>;
-
-double number_of(const Arguments& arguments, std::string_view name, double otherwise) {
-  const auto found = arguments.find(name);
-  return found == arguments.end() ? otherwise : std::atof(found->second.c_str());
-}
-
-std::vector<std::string> list_of(const Arguments& arguments, std::string_view name, std::string otherwise) {
-  const auto found = arguments.find(name);
-  const std::string text = (found == arguments.end() ? otherwise : found->second) + ",";
-  std::vector<std::string> all;
-  for (size_t at = 0, end; (end = text.find(',', at)) != std::string::npos; at = end + 1)
-    all.push_back(text.substr(at, end - at));
-  return all;
-}
 
 void tell(const std::string& mode, uint64_t seed, const Outcome& day, const std::string& remark, bool as_json) {
   if (as_json) {
