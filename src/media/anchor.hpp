@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -168,12 +169,20 @@ struct Port {
 
 struct Stream {
   StreamKind kind;
-  Port outer, inner;
-  bool has_inner;
-  Port& at(Side side) { return side == Side::outer ? outer : inner; }
+  Port outer;
+  std::unique_ptr<Port> inner;  ///< Null where the leg's only side is its outer one: a port is a kilobyte.
+  /// Null: it has none there.
+  Port* find(Side side) { return side == Side::outer ? &outer : inner.get(); }
+  /// Those that it has.
+  struct Ports {
+    std::array<Port*, 2> all;
+    Port** begin() { return all.data(); }
+    Port** end() { return all.data() + (all[1] ? 2 : 1); }
+  };
+  Ports ports() { return {{&outer, inner.get()}}; }
   std::vector<Socket> sockets() const {
     std::vector<Socket> all{outer.rtp_socket, outer.rtcp_socket};
-    if (has_inner) all.insert(all.end(), {inner.rtp_socket, inner.rtcp_socket});
+    if (inner) all.insert(all.end(), {inner->rtp_socket, inner->rtcp_socket});
     return all;
   }
 };

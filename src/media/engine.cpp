@@ -61,15 +61,14 @@ void Engine::add(AnchorId id, std::span<const StreamSockets> streams, bool has_i
   anchor->early = std::make_unique<EarlyPackets>();
   anchor->streams.reserve(streams.size());
   for (const StreamSockets& sockets : streams) {
-    Stream stream{sockets.kind, make_port(), make_port(), has_inner};
-    const bool is_opaque = sockets.kind != StreamKind::audio;
-    stream.outer.is_opaque = stream.inner.is_opaque = is_opaque;
-    stream.outer.place = {static_cast<uint8_t>(anchor->streams.size()), Side::outer};
-    stream.inner.place = {stream.outer.place.stream, Side::inner};
-    stream.outer.rtp_socket = sockets.outer_rtp;
-    stream.outer.rtcp_socket = sockets.outer_rtcp;
-    stream.inner.rtp_socket = sockets.inner_rtp;
-    stream.inner.rtcp_socket = sockets.inner_rtcp;
+    Stream stream{sockets.kind, make_port(), has_inner ? std::make_unique<Port>(make_port()) : nullptr};
+    for (Port* port : stream.ports()) {
+      const bool is_outer = port == &stream.outer;
+      port->is_opaque = sockets.kind != StreamKind::audio;
+      port->place = {static_cast<uint8_t>(anchor->streams.size()), is_outer ? Side::outer : Side::inner};
+      port->rtp_socket = is_outer ? sockets.outer_rtp : sockets.inner_rtp;
+      port->rtcp_socket = is_outer ? sockets.outer_rtcp : sockets.inner_rtcp;
+    }
     anchor->streams.push_back(std::move(stream));
   }
   if (!anchors_[slot]) ++anchor_count_;
@@ -84,16 +83,15 @@ void Engine::remove(AnchorId id, io::Instant now) {
   leave_room(*anchor);
   leave_bridge(*anchor, Path{}, now);
   for (Stream& stream : anchor->streams) {
-    for (Side side : {Side::outer, Side::inner}) {
-      Port& port = stream.at(side);
-      count_totals(port);
-      const Endpoint to = port.gate.rtcp_target();
-      if (port.is_opaque || !port.out.has_sent() || to.port == 0 || !port.may_send) continue;
+    for (Port* port : stream.ports()) {
+      count_totals(*port);
+      const Endpoint to = port->gate.rtcp_target();
+      if (port->is_opaque || !port->out.has_sent() || to.port == 0 || !port->may_send) continue;
       std::array<uint8_t, 128> buffer;
       rtp::RtcpWriter writer(buffer);
-      writer.receiver_report(port.out.ssrc(), {});
-      writer.bye(port.out.ssrc());
-      send_rtcp(port, to, {buffer.data(), writer.size()});
+      writer.receiver_report(port->out.ssrc(), {});
+      writer.bye(port->out.ssrc());
+      send_rtcp(*port, to, {buffer.data(), writer.size()});
     }
   }
   anchors_[slot_of(id)].reset();
@@ -103,8 +101,10 @@ void Engine::remove(AnchorId id, io::Instant now) {
 void Engine::set_remote(AnchorId id, Side side, const Remote& remote, io::Instant now) {
   Anchor* anchor = find(id);
   if (!anchor || remote.stream >= anchor->streams.size()) return;
+  Port* const found = anchor->streams[remote.stream].find(side);
+  if (!found) return;
+  Port& port = *found;
   take_back(*anchor, now);
-  Port& port = anchor->streams[remote.stream].at(side);
   const bool has_moved = !port.has_remote || port.gate.described() != remote.rtp;
   if (has_moved && port.has_remote && port.has_first_packet && remote.rtp.port != 0) {
     auto previous = std::make_unique<PreviousRemote>();

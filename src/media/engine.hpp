@@ -221,7 +221,7 @@ class Engine {
   void fill_noise(Port& port, OwnFrame& frame);
   void check(Anchor& anchor, io::Instant now);
   static bool needs_noise(const Anchor& anchor, io::Instant now);
-  static bool needs_tick(const Anchor& anchor, io::Instant now);
+  static bool needs_tick(Anchor& anchor, io::Instant now);
 
   // engine_film.cpp
   static std::optional<uint8_t> screen_of(Anchor& anchor, codec::PictureKind kind);

@@ -80,8 +80,7 @@ void Engine::observe(Anchor& anchor, io::Instant now) {
   if (now - anchor.observed < std::chrono::milliseconds(900)) return;
   anchor.observed = now;
   for (Stream& stream : anchor.streams) {
-    observe(anchor, stream, stream.outer);
-    if (stream.has_inner) observe(anchor, stream, stream.inner);
+    for (Port* port : stream.ports()) observe(anchor, stream, *port);
   }
 }
 
@@ -144,9 +143,9 @@ std::vector<StreamStats> Engine::stats(AnchorId id) {
   if (!anchor) return all;
   read_lent(*anchor);
   for (Stream& stream : anchor->streams) {
-    for (Side side : {Side::outer, Side::inner}) {
-      if (side == Side::inner && !stream.has_inner) continue;
-      const Port& port = stream.at(side);
+    for (const Port* each : stream.ports()) {
+      const Port& port = *each;
+      const Side side = port.place.side;
       const PortCounters& counted = port.counters;
       StreamStats figures;
       figures.side = side;

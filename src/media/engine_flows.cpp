@@ -74,18 +74,18 @@ void Engine::try_kernel(Anchor& anchor, io::Instant now) {
 }
 
 void Engine::lend(Anchor& anchor, PortOf from, Anchor& target, PortOf to, io::Instant now) {
-  Port& in = anchor.streams[from.stream].at(from.side);
-  const Port& out = target.streams[to.stream].at(to.side);
-  if (in.lent) return;
-  const auto flow = flow_between(in, out, now);
+  Port* in = anchor.streams[from.stream].find(from.side);
+  const Port* out = target.streams[to.stream].find(to.side);
+  if (!in || !out || in->lent) return;
+  const auto flow = flow_between(*in, *out, now);
   if (!flow) return;
-  if (!kernel_->install(in.rtp_socket, out.rtp_socket, *flow, now)) {
+  if (!kernel_->install(in->rtp_socket, out->rtp_socket, *flow, now)) {
     anchor.lent_again_at = now + return_last;  // asking costs more than a packet does
     return;
   }
-  in.lent = std::make_unique<LentFlow>(LentFlow{.target = target.id, .to = to, .since = now});
-  in.lent->seen.progress = flow->progress;
-  in.lent->seen.progress.ahead = 0;
+  in->lent = std::make_unique<LentFlow>(LentFlow{.target = target.id, .to = to, .since = now});
+  in->lent->seen.progress = flow->progress;
+  in->lent->seen.progress.ahead = 0;
   ++anchor.lent;
 }
 
@@ -105,7 +105,7 @@ void Engine::take_up(Anchor& anchor, Side side, Port& in, const flow::Passed& pa
     if (side == Side::outer) anchor.last_heard = std::max(anchor.last_heard, progress.last_arrival);
   }
   if (packets > 0 && target) {
-    Port& out = target->streams[lent.to.stream].at(lent.to.side);
+    Port& out = *target->streams[lent.to.stream].find(lent.to.side);
     out.counters.packets_out += packets;
     out.counters.octets_out += passed.octets_out - lent.seen.octets_out;
     out.out.resume(static_cast<uint16_t>(progress.highest), progress.highest_timestamp, packets,
@@ -117,8 +117,8 @@ void Engine::take_up(Anchor& anchor, Side side, Port& in, const flow::Passed& pa
 template <class Visit>
 void Engine::each_lent(Anchor& anchor, Visit visit) {
   for (Stream& stream : anchor.streams)
-    for (Side side : {Side::outer, Side::inner})
-      if (Port& port = stream.at(side); port.lent) visit(side, port);
+    for (Port* port : stream.ports())
+      if (port->lent) visit(port->place.side, *port);
 }
 
 void Engine::read_lent(Anchor& anchor) {

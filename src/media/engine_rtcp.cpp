@@ -16,8 +16,7 @@ uint64_t Engine::ntp(io::Instant now) const {
 
 void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                         io::Instant now) {
-  Stream& stream = anchor.streams[inlet.stream];
-  Port& port = stream.at(inlet.side);
+  Port& port = *anchor.streams[inlet.stream].find(inlet.side);
   if (!port.is_bare && !enter(anchor, port, inlet, from, datagram, Protection::Kind::rtcp, now)) return;
   if (!port.gate.admit_rtcp(from)) {
     // The reports of a remote that has just been replaced are late, not foreign.
@@ -49,10 +48,9 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
     side = Side::outer;
   }
   if (!target || !anchor.feed.is_passed_on() || inlet.stream >= target->streams.size()) return;
-  Port& out = target->streams[inlet.stream].at(side);
-  const Endpoint to = out.gate.rtcp_target();
-  if (!out.has_remote || !out.is_opaque || to.port == 0 || !out.may_send) return;
-  send_rtcp(out, to, datagram);
+  Port* out = target->streams[inlet.stream].find(side);
+  if (!out || !out->has_remote || !out->is_opaque || !out->may_send) return;
+  if (const Endpoint to = out->gate.rtcp_target(); to.port != 0) send_rtcp(*out, to, datagram);
 }
 
 /// How the pictures of the stream that comes lie in the far end's time.

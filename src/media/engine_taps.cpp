@@ -34,9 +34,9 @@ void Engine::end_tap(Anchor& anchor, JobId job) {
 
 void Engine::set_taps(Anchor& anchor) {
   for (Stream& stream : anchor.streams) {
-    for (Side side : {Side::outer, Side::inner}) {
-      stream.at(side).wire_taps = anchor.wire_taps.get();
-      stream.at(side).set_bare();
+    for (Port* port : stream.ports()) {
+      port->wire_taps = anchor.wire_taps.get();
+      port->set_bare();
     }
   }
 }

@@ -44,14 +44,13 @@ void Engine::tick_active(Anchor& anchor, io::Instant now) {
   tick_own_media(anchor, now);
 }
 
-bool Engine::needs_tick(const Anchor& anchor, io::Instant now) {
+bool Engine::needs_tick(Anchor& anchor, io::Instant now) {
   if (anchor.move || (anchor.jobs && (anchor.jobs->player || anchor.jobs->collector || anchor.jobs->listening)))
     return true;
-  for (const Stream& stream : anchor.streams) {
-    if (stream.outer.digits.is_open() || stream.outer.event.is_open || stream.inner.event.is_open) return true;
-    if (stream.outer.previous || stream.inner.previous) return true;
-    for (const Port* port : {&stream.outer, &stream.inner})
-      if (port->protection && port->protection->is_shaking()) return true;
+  for (Stream& stream : anchor.streams) {
+    if (stream.outer.digits.is_open()) return true;
+    for (const Port* port : stream.ports())
+      if (port->event.is_open || port->previous || (port->protection && port->protection->is_shaking())) return true;
   }
   return needs_noise(anchor, now);
 }
@@ -59,14 +58,14 @@ bool Engine::needs_tick(const Anchor& anchor, io::Instant now) {
 void Engine::tick_events(Anchor& anchor, io::Instant now) {
   for (Stream& stream : anchor.streams) {
     if (auto pressed = stream.outer.digits.on_time(now)) on_digit(anchor, *pressed, false, now);
-    for (Side side : {Side::outer, Side::inner}) {
-      Port& port = stream.at(side);
+    for (Port* each : stream.ports()) {
+      Port& port = *each;
       if (port.previous && now >= port.previous->kept_until) port.previous.reset();
       if (port.protection && port.protection->is_shaking()) tick_handshake(port, now);
       const OpenEvent& open = port.event;
       if (!open.is_open) continue;
       if ((open.finish_by && now >= *open.finish_by) || now - open.heard >= event_hold)
-        end_event(anchor, port, side, now);
+        end_event(anchor, port, port.place.side, now);
     }
   }
 }
@@ -219,10 +218,8 @@ void Engine::check(Anchor& anchor, io::Instant now) {
   }
   for (Stream& stream : anchor.streams) {
     if (stream.kind != StreamKind::audio) continue;
-    for (Side side : {Side::outer, Side::inner}) {
-      Port& port = stream.at(side);
-      if (port.has_remote && now >= port.next_report) send_report(anchor, port, now);
-    }
+    for (Port* port : stream.ports())
+      if (port->has_remote && now >= port->next_report) send_report(anchor, *port, now);
   }
 }
 

@@ -150,10 +150,8 @@ bool Engine::wins(Anchor& target, Arrival& arrival, bool is_new, bool is_old) {
 }
 
 void Engine::hold_open_events(Anchor& anchor, io::Instant now) {
-  for (Stream& stream : anchor.streams) {
-    hold_event(anchor, stream.outer, now);
-    hold_event(anchor, stream.inner, now);
-  }
+  for (Stream& stream : anchor.streams)
+    for (Port* port : stream.ports()) hold_event(anchor, *port, now);
 }
 
 void Engine::tick_move(Anchor& anchor, io::Instant now) {

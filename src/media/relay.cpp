@@ -25,7 +25,7 @@ bool is_leftover(const Port& port, const rtp::Packet& packet) {
 
 void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram, io::Instant now) {
   Anchor* anchor = find(inlet.anchor);
-  if (!anchor || inlet.stream >= anchor->streams.size()) return;
+  if (!anchor || inlet.stream >= anchor->streams.size() || !anchor->streams[inlet.stream].find(inlet.side)) return;
   if (inlet.is_rtcp || rtp::is_rtcp(datagram))
     input_rtcp(*anchor, inlet, from, datagram, now);
   else
@@ -34,7 +34,7 @@ void Engine::input(const Inlet& inlet, const Endpoint& from, std::span<uint8_t> 
 
 void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from, std::span<uint8_t> datagram,
                        io::Instant now) {
-  Port& port = anchor.streams[inlet.stream].at(inlet.side);
+  Port& port = *anchor.streams[inlet.stream].find(inlet.side);
   if (anchor.early && inlet.stream == 0 && !port.has_remote) {
     anchor.early->keep(inlet.side, from, datagram, false, now);
     return;
@@ -68,7 +68,7 @@ void Engine::input_rtp(Anchor& anchor, const Inlet& inlet, const Endpoint& from,
 }
 
 void Engine::replay_judged(Anchor& anchor, const Inlet& inlet, std::span<uint8_t> datagram, io::Instant now) {
-  Port& port = anchor.streams[inlet.stream].at(inlet.side);
+  Port& port = *anchor.streams[inlet.stream].find(inlet.side);
   const auto packet = rtp::parse_packet(datagram);
   if (!packet || packet->ssrc != port.remote_ssrc || !port.may_receive) return;
   Arrival arrival(datagram, *packet, now, inlet);
@@ -248,7 +248,9 @@ void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
   const Side side = is_inner || anchor.feed.kind == Path::Kind::bridge ? Side::outer : Side::inner;
   if (!target || !anchor.feed.is_passed_on()) return;
   if (arrival.stream >= target->streams.size()) return;
-  Port& port = target->streams[arrival.stream].at(side);
+  Port* const found = target->streams[arrival.stream].find(side);
+  if (!found) return;
+  Port& port = *found;
   const Feed from = side == Side::outer && !is_inner ? Feed{Path::Kind::bridge, anchor.id} : Feed{Path::Kind::inner};
   const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
   if (!port.has_remote || !mapping || !may_enter(*target, side, arrival, from)) return;
@@ -257,7 +259,7 @@ void Engine::relay_opaque(Anchor& anchor, Arrival& arrival) {
   const StreamKind kind = anchor.streams[arrival.stream].kind;
   // Who begins to watch in the middle of a stream sees nothing until the next whole picture.
   if (std::exchange(port.fed_by, arrival.source) != arrival.source && kind != StreamKind::text)
-    request_picture(anchor.streams[arrival.stream].at(arrival.side), arrival.packet.ssrc);
+    request_picture(*anchor.streams[arrival.stream].find(arrival.side), arrival.packet.ssrc);
   rtp::Packet header = arrival.packet;
   header.payload_type = mapping->payload_type;
   rtp::rewrite_header(arrival.datagram.data(), header);
@@ -290,8 +292,9 @@ bool Engine::may_enter(Anchor& target, Side side, Arrival& arrival, const Feed& 
 
 void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& from) {
   if (arrival.stream >= target.streams.size()) return;
-  Port& port = target.streams[arrival.stream].at(side);
-  if (!port.has_remote || port.is_opaque) return;
+  Port* const found = target.streams[arrival.stream].find(side);
+  if (!found || !found->has_remote || found->is_opaque) return;
+  Port& port = *found;
   const auto mapping = map_codec(*arrival.codecs, arrival.packet.payload_type, port.codecs);
   if (!mapping) {
     const bool is_heard = side == Side::outer && arrival.stream == 0 && target.feed == from && !arrival.is_late;
