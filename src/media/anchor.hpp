@@ -41,6 +41,7 @@ struct PortCounters {
 struct PortSeen {
   uint32_t packets_in = 0, packets_out = 0, late = 0, lost = 0;
   float packets_a_second = 0;  ///< In and out, that crossed the media thread.
+  uint32_t out_at_report = 0;  ///< packets_out when the far end last told what it had of us.
 };
 
 /// The telephone event that a far end is hearing from us, so that a switch of source never leaves a key pressed.
@@ -147,6 +148,11 @@ struct Port {
   io::Instant sr_received_at{};
   SenderClock sender_clock;
   std::optional<float> rtt_ms, remote_loss;
+  std::optional<uint32_t> sent_at_sr;  ///< What the far end's last sender report said it had sent,
+  uint32_t in_at_sr = 0;               ///< and our packets_in then.
+  uint32_t sent_between = 0;           ///< See LegSecond.
+  int32_t missing_between = 0;
+  bool is_rtt_new = false, is_remote_loss_new = false;  ///< Since the last second that was told.
   uint8_t remote_score10 = 0;           ///< What the far end says of our speech, times ten; 0: nothing.
   uint32_t reference_received = 0;      ///< Middle bits of the far end's receiver reference time (RFC 3611 4.4),
   io::Instant reference_received_at{};  ///< to be answered with the next report.

@@ -2,6 +2,10 @@
 
 namespace nearend::media {
 
+Task<Result<std::vector<LegSecond>>> Control::seconds() {
+  co_return fail(Error::Kind::unsupported, "this media node counts no seconds");
+}
+
 Task<Result<JobId>> Control::tap(AnchorId, TapRequest) {
   co_return fail(Error::Kind::unsupported, "this media node taps nothing");
 }

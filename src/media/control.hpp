@@ -300,6 +300,24 @@ struct StreamStats {
   double cpu_percent = 0;                  ///< Of one core: the media thread's, by packets.
 };
 
+/// What one side of a leg's speech met in the last second that it was looked at. Small, and of all legs at once: for whoever
+/// watches the ways that media takes.
+struct LegSecond {
+  AnchorId anchor = AnchorId::none;
+  Side side = Side::outer;
+  uint32_t packets = 0;                    ///< That should have come in,
+  uint32_t lost = 0, late = 0;             ///< and of them those that did not, or after one that was sent later.
+  float jitter_ms = 0;
+  float rtt_ms = 0;                        ///< By RTCP that came in this second; 0: none did.
+  uint32_t far_packets = 0, far_lost = 0;  ///< Of ours, by the far end's RTCP that came in this second.
+  /// What the far end has sent between its last two sender reports, when the second of them came, and how much of that has not
+  /// come, below 0 where it overtook the first. Unlike `lost`, which shows every hole of the talker's stream, this is the last
+  /// way alone: what a media node passes on has the holes of the ways before.
+  uint32_t sent = 0;
+  int32_t missing = 0;
+  bool operator==(const LegSecond&) const = default;
+};
+
 /// A piece of a recording's file.
 struct RecordingPiece {
   std::string bytes;
@@ -362,6 +380,10 @@ class Control {
   /// Tells Silent when nothing came from the endpoint for `after`; 0 turns the watch off. Hold and DTX aware.
   virtual void watch_silence(AnchorId anchor, milliseconds after) = 0;
   virtual Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) = 0;
+  /// The seconds of all legs that media came to since the last time of asking; counted from the first time on, and no longer
+  /// once nobody has asked for `seconds_kept`. Errors: timeout, unsupported.
+  virtual Task<Result<std::vector<LegSecond>>> seconds();
+  static constexpr std::chrono::seconds seconds_kept{5};
   virtual void renew(AnchorId anchor, std::chrono::seconds lease) = 0;
   /// Frees ports (quarantined for 2-4 s) and ends the jobs. The last event of an anchor may still follow.
   virtual void release(AnchorId anchor) = 0;

@@ -744,6 +744,43 @@ Result<std::vector<StreamStats>> read_stats(const json::value& value) {
   return all;
 }
 
+/// Rows of numbers: of thousands of legs a second.
+json::value to_value(const std::vector<LegSecond>& seconds) {
+  json::array rows;
+  rows.reserve(seconds.size());
+  for (const LegSecond& one : seconds)
+    rows.push_back(json::array{id_text(static_cast<uint64_t>(one.anchor)), one.side == Side::inner ? 1 : 0, one.packets,
+                               one.lost, one.late, one.jitter_ms, one.rtt_ms, one.far_packets, one.far_lost, one.sent,
+                               one.missing});
+  return json::object{{"seconds", std::move(rows)}};
+}
+
+Result<std::vector<LegSecond>> read_seconds(const json::value& value) {
+  constexpr size_t columns = 11;
+  auto object = as_object(value, "the seconds");
+  if (!object) return pass(object);
+  const json::value* rows = (*object)->if_contains("seconds");
+  if (rows == nullptr || !rows->is_array()) return fail(Error::Kind::invalid, "'seconds' must be a list of rows");
+  std::vector<LegSecond> seconds;
+  seconds.reserve(rows->get_array().size());
+  for (const json::value& row : rows->get_array()) {
+    if (!row.is_array() || row.get_array().size() < columns || !row.get_array()[0].is_string()) continue;
+    const json::array& cells = row.get_array();
+    const auto id = parse_id(std::string_view(cells[0].get_string()));
+    const auto number = [&](size_t i) {
+      boost::system::error_code error;
+      const double read = cells[i].to_number<double>(error);
+      return !error && read > -2e9 && read < 4e9 ? read : 0.0;
+    };
+    if (!id) continue;
+    const auto count = [&](size_t i) { return static_cast<uint32_t>(std::max(0.0, number(i))); };
+    seconds.push_back({static_cast<AnchorId>(*id), count(1) == 1 ? Side::inner : Side::outer, count(2), count(3),
+                       count(4), static_cast<float>(number(5)), static_cast<float>(number(6)), count(7), count(8),
+                       count(9), static_cast<int32_t>(std::min(number(10), 2e9))});
+  }
+  return seconds;
+}
+
 json::value to_value(const NodeState& state) {
   json::object resources;
   for (const auto& one : state.resources) resources[one.name] = json::object{{"used", one.used}, {"max", one.max}};

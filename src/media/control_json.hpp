@@ -27,6 +27,7 @@ json::value to_value(const CollectRequest& request);
 json::value to_value(const TapRequest& request);
 json::value to_value(const Event& event);
 json::value to_value(const std::vector<StreamStats>& stats);
+json::value to_value(const std::vector<LegSecond>& seconds);
 json::value to_value(const NodeState& state);
 json::value to_value(const Error& error);
 
@@ -41,6 +42,7 @@ Result<CollectRequest> read_collect(const json::value& value);
 Result<TapRequest> read_tap(const json::value& value);
 Result<Event> read_event(const json::value& value);
 Result<std::vector<StreamStats>> read_stats(const json::value& value);
+Result<std::vector<LegSecond>> read_seconds(const json::value& value);
 Result<NodeState> read_state(const json::value& value);
 Error read_error(const json::value& value);
 

@@ -43,6 +43,7 @@ void Engine::begin_source(Port& port) {
   port.source = next_source();
   port.counters.lost_before += port.receiver.lost();
   port.receiver.restart();
+  port.sent_at_sr.reset();
 }
 
 void Engine::activate(Anchor& anchor) {

@@ -78,6 +78,8 @@ class Engine {
   void seat(AnchorId id, const Seat& seat, io::Instant now);
   void watch_silence(AnchorId id, milliseconds after, io::Instant now);
   std::vector<StreamStats> stats(AnchorId id);
+  /// As Control::seconds().
+  std::vector<LegSecond> take_seconds(io::Instant now);
   /// All sockets of the leg.
   std::vector<Socket> sockets_of(AnchorId id);
   /// Ports of the leg whose packets the kernel relays at this moment.
@@ -250,6 +252,8 @@ class Engine {
   static void note_sender_clock(Port& port, std::span<const uint8_t> datagram);
   void read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now);
   void read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instant now);
+  static void note_round_trip(Port& port, double ms);
+  static void note_sent(Port& port, uint32_t sent);
   void write_extended(rtp::RtcpWriter& writer, Port& port, io::Instant now);
   void send_report(Anchor& anchor, Port& port, io::Instant now);
   void write_name(rtp::RtcpWriter& writer, const Anchor& anchor, const Port& port) const;
@@ -259,6 +263,7 @@ class Engine {
   // engine_figures.cpp
   void observe(Anchor& anchor, io::Instant now);
   void observe(const Anchor& anchor, const Stream& stream, Port& port);
+  void keep_second(const Anchor& anchor, Port& port, LegSecond second);
   static void count_totals(Port& port);
   std::string_view tier_of(const Anchor& anchor, const Port& port) const;
 
@@ -294,6 +299,8 @@ class Engine {
   std::string_view reader_ = "sockets";
   double cpu_percent_ = 0;
   double packets_a_second_ = 0, packets_counting_ = 0;  // of all ports, as of the last note_cpu and since
+  std::vector<LegSecond> seconds_;  // since the last time of asking
+  io::Instant seconds_until_{};     // kept, unless asked again
   size_t sweep_ = 0;
   io::Instant shown_at_{};                        // for taps: a tick old at most
   std::vector<std::unique_ptr<Anchor>> anchors_;  // by slot

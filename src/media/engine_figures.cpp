@@ -1,6 +1,8 @@
 // What is told of the legs while they are up: figures on request, and once a second the process's metrics.
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <utility>
 
 #include "media/engine.hpp"
 #include "media/quality.hpp"
@@ -79,6 +81,7 @@ void Engine::note_cpu(double percent) {
 void Engine::observe(Anchor& anchor, io::Instant now) {
   if (now - anchor.observed < std::chrono::milliseconds(900)) return;
   anchor.observed = now;
+  if (now >= seconds_until_) seconds_.clear();
   for (Stream& stream : anchor.streams) {
     for (Port* port : stream.ports()) observe(anchor, stream, *port);
   }
@@ -103,6 +106,10 @@ void Engine::observe(const Anchor& anchor, const Stream& stream, Port& port) {
   const std::string_view tier = tier_of(anchor, port);
   port.seen.packets_a_second = port.lent ? 0 : static_cast<float>(in + out);
   packets_counting_ += static_cast<double>(port.seen.packets_a_second);
+  if (anchor.observed < seconds_until_ && stream.kind == StreamKind::audio)
+    keep_second(
+        anchor, port,
+        {.side = &port == &stream.outer ? Side::outer : Side::inner, .packets = in + lost, .lost = lost, .late = late});
   if (in == 0) return;
   all.packets[index_of(tier)]->add(in);
   all.seconds[index_of(tier)]->add();
@@ -117,6 +124,30 @@ void Engine::observe(const Anchor& anchor, const Stream& stream, Port& port) {
   all.loss.note(quality->loss_percent);
   all.jitter.note(second.jitter_ms);
   if (second.rtt_ms) all.rtt.note(*second.rtt_ms);
+}
+
+void Engine::keep_second(const Anchor& anchor, Port& port, LegSecond second) {
+  const bool has_far = std::exchange(port.is_remote_loss_new, false) && port.remote_loss;
+  const bool has_rtt = std::exchange(port.is_rtt_new, false) && port.rtt_ms;
+  if (has_far) {
+    const uint32_t out = port.seen.packets_out;
+    second.far_packets = out - std::exchange(port.seen.out_at_report, out);
+    second.far_lost = static_cast<uint32_t>(std::lround(*port.remote_loss * static_cast<float>(second.far_packets)));
+  }
+  second.sent = std::exchange(port.sent_between, 0);
+  second.missing = std::exchange(port.missing_between, 0);
+  if (second.packets == 0 && !has_far && !has_rtt) return;
+  second.anchor = anchor.id;
+  second.jitter_ms = static_cast<float>(port.receiver.jitter_ms(port.clock_rate));
+  if (has_rtt) second.rtt_ms = *port.rtt_ms;
+  seconds_.push_back(second);
+}
+
+std::vector<LegSecond> Engine::take_seconds(io::Instant now) {
+  seconds_until_ = now + Control::seconds_kept;
+  std::vector<LegSecond> taken = std::exchange(seconds_, {});
+  seconds_.reserve(taken.size() + taken.size() / 4);
+  return taken;
 }
 
 /// What was not told yet of a leg that goes; what is seldom is told only now.

@@ -1,5 +1,6 @@
 // RTCP (RFC 3550 6): our own reports about each side, and what the far ends report.
 #include <algorithm>
+#include <cstdlib>
 
 #include "media/engine.hpp"
 #include "media/quality.hpp"
@@ -31,6 +32,7 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
     }
   }
   if (!port.is_opaque) {
+    if (anchor.lent != 0) read_lent(anchor);  // What came before the report counts as come before it.
     read_reports(port, datagram, now);
     return;
   }
@@ -63,19 +65,41 @@ void Engine::note_sender_clock(Port& port, std::span<const uint8_t> datagram) {
   }
 }
 
+void Engine::note_sent(Port& port, uint32_t sent) {
+  constexpr uint32_t believable = 100'000;
+  const auto in = static_cast<uint32_t>(port.counters.packets_in);
+  if (port.sent_at_sr) {
+    const uint32_t more = sent - *port.sent_at_sr;
+    const auto missing = static_cast<int32_t>(more - (in - port.in_at_sr));
+    if (more > 0 && more < believable && static_cast<uint32_t>(std::abs(missing)) <= more) {
+      port.sent_between += more;
+      port.missing_between += missing;
+    }
+  }
+  port.sent_at_sr = sent;
+  port.in_at_sr = in;
+}
+
+void Engine::note_round_trip(Port& port, double ms) {
+  port.rtt_ms = static_cast<float>(ms);
+  port.is_rtt_new = true;
+}
+
 void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Instant now) {
   rtp::RtcpReader reader(datagram);
   while (auto packet = reader.next()) {
     if (const auto sender = rtp::sender_info(*packet)) {
       port.sr_received_middle = static_cast<uint32_t>(sender->ntp >> 16);
       port.sr_received_at = now;
+      if (rtp::rtcp_sender(*packet) == port.remote_ssrc) note_sent(port, sender->packets);
       port.sender_clock = {sender->ntp, sender->rtp_timestamp, rtp::rtcp_sender(*packet).value_or(0)};
     }
     read_extended(port, *packet, now);
     for (size_t i = 0; auto block = rtp::report_block(*packet, i); ++i) {
       if (block->ssrc != port.out.ssrc()) continue;
       port.remote_loss = static_cast<float>(block->fraction_lost) / 256;
-      if (auto trip = rtp::round_trip_ms(*block, ntp(now))) port.rtt_ms = static_cast<float>(*trip);
+      port.is_remote_loss_new = true;
+      if (auto trip = rtp::round_trip_ms(*block, ntp(now))) note_round_trip(port, *trip);
     }
   }
   if (reader.is_broken()) ++port.counters.dropped_malformed;
@@ -91,12 +115,12 @@ void Engine::read_extended(Port& port, const rtp::RtcpPacket& packet, io::Instan
     }
     for (size_t i = 0; const auto delay = rtp::reference_delay(*block, i); ++i) {
       if (delay->ssrc != port.out.ssrc()) continue;
-      if (const auto trip = rtp::round_trip_ms(*delay, ntp(now))) port.rtt_ms = static_cast<float>(*trip);
+      if (const auto trip = rtp::round_trip_ms(*delay, ntp(now))) note_round_trip(port, *trip);
     }
     const auto heard = rtp::voip_metrics(*block);
     if (!heard || heard->ssrc != port.out.ssrc()) continue;
     if (heard->listening_score10 != rtp::VoipMetrics::unknown) port.remote_score10 = heard->listening_score10;
-    if (heard->round_trip_ms != 0 && !port.rtt_ms) port.rtt_ms = heard->round_trip_ms;
+    if (heard->round_trip_ms != 0 && !port.rtt_ms) note_round_trip(port, heard->round_trip_ms);
   }
 }
 

@@ -15,6 +15,7 @@ namespace {
 constexpr milliseconds command_timeout{5000};
 constexpr milliseconds poll_wait{20'000};
 constexpr size_t capture_limit = 2 * capture_bytes_max;  // in Base64, with what is around it
+constexpr size_t seconds_limit = 16 << 20;              // of 100,000 legs
 constexpr milliseconds poll_rest{500};
 constexpr int pulses_missed_max = 3;
 constexpr int tries_max = 4;
@@ -250,6 +251,13 @@ Task<Result<std::vector<StreamStats>>> HttpControl::stats(AnchorId anchor) {
   auto answer = co_await ask(anchor, "GET", std::move(target), nullptr);
   if (!answer) co_return pass(answer);
   co_return read_stats(*answer);
+}
+
+Task<Result<std::vector<LegSecond>>> HttpControl::seconds() {
+  std::string target = fmt::format("/v1/media/seconds?client={}", name_), nothing;
+  auto answer = co_await send("GET", std::move(target), std::move(nothing), command_timeout, seconds_limit);
+  if (!answer) co_return pass(answer);
+  co_return read_seconds(*answer);
 }
 
 Task<Result<NodeState>> HttpControl::state() {

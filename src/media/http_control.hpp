@@ -69,6 +69,7 @@ class HttpControl final : public Control {
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
   Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) override;
+  Task<Result<std::vector<LegSecond>>> seconds() override;
   void renew(AnchorId anchor, std::chrono::seconds lease) override;
   void release(AnchorId anchor) override;
   Task<Result<NodeState>> state() override;

@@ -190,6 +190,11 @@ void LocalControl::command(AnchorId anchor, Command run, Urgency urgency) {
   urgency == Urgency::now ? wake_after_turn() : wake_soon();
 }
 
+void LocalControl::command_engine(size_t engine, Command run) {
+  threads_[engine]->command(std::move(run));
+  wake_soon();
+}
+
 void LocalControl::join(AnchorId first, AnchorId second) {
   auto move = placement_.join(first, second);
   if (!move) return;

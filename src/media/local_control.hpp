@@ -37,6 +37,8 @@ class LocalControl final : public NodeControl {
   size_t kept_free_count() override { return kept_.free_count(loop().now()); }
   void on_ports_short(const IpAddress& bind, AnchorId anchor) override;
   void command(AnchorId anchor, Command run, Urgency urgency) override;
+  void command_engine(size_t engine, Command run) override;
+  size_t engines() const override { return threads_.size(); }
   void place(AnchorId anchor, const std::string& call) override { placement_.place(anchor, call); }
   void join(AnchorId first, AnchorId second) override;
   void forget(AnchorId anchor) override { placement_.remove(anchor); }

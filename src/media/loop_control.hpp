@@ -19,6 +19,7 @@ class LoopControl final : public NodeControl, private EngineOutput {
   Result<SocketPair> open_sockets(const Endpoint& local, const Inlet& inlet) override;
   void close_sockets(AnchorId anchor, const SocketPair& pair) override;
   void command(AnchorId anchor, Command run, Urgency urgency) override;
+  void command_engine(size_t, Command run) override { command(AnchorId::none, std::move(run), Urgency::soon); }
   void send(Socket socket, const Endpoint& to, std::span<const uint8_t> datagram) override;
   void tell(AnchorId anchor, Event event) override;
 

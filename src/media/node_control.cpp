@@ -275,6 +275,28 @@ Task<Result<std::vector<StreamStats>>> NodeControl::stats(AnchorId anchor) {
   co_return std::move(*figures);
 }
 
+Task<Result<std::vector<LegSecond>>> NodeControl::seconds() {
+  std::vector<io::Reply<std::vector<LegSecond>>> replies;
+  for (size_t engine = 0; engine < engines(); ++engine) {
+    const io::Reply<std::vector<LegSecond>> reply(loop_);
+    replies.push_back(reply);
+    command_engine(engine, [reply, &loop = loop_](Engine& at, io::Instant now) {
+      loop.post([reply, taken = at.take_seconds(now)]() mutable { reply.set(std::move(taken)); });
+    });
+  }
+  const io::Instant deadline = loop_.now() + std::chrono::seconds(2);
+  std::vector<LegSecond> all;
+  for (const auto& reply : replies) {
+    auto part = co_await reply.wait(deadline);
+    if (!part) co_return fail(Error::Kind::timeout, "a media thread did not answer");
+    if (all.empty())
+      all = std::move(*part);
+    else
+      all.insert(all.end(), part->begin(), part->end());
+  }
+  co_return all;
+}
+
 void NodeControl::renew(AnchorId anchor, std::chrono::seconds lease) {
   auto held = find(anchor);
   if (!held) return;

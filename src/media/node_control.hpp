@@ -43,6 +43,7 @@ class NodeControl : public Control {
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
   Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) override;
+  Task<Result<std::vector<LegSecond>>> seconds() override;
   void renew(AnchorId anchor, std::chrono::seconds lease) override;
   void release(AnchorId anchor) override;
   Task<Result<NodeState>> state() override;
@@ -70,6 +71,9 @@ class NodeControl : public Control {
   enum class Urgency : uint8_t { now, soon };
   /// Runs on the thread of the anchor's engine, in order; one that is urgent takes along what waits.
   virtual void command(AnchorId anchor, Command run, Urgency urgency = Urgency::now) = 0;
+  /// The same for one engine, of no anchor.
+  virtual void command_engine(size_t engine, Command run) = 0;
+  virtual size_t engines() const { return 1; }
   /// For nodes with several engines: an anchor begins, two will work together (they are on one engine from the next
   /// command on), one has gone.
   virtual void place(AnchorId /*anchor*/, const std::string& /*call*/) {}

@@ -309,6 +309,20 @@ Task<Result<std::vector<StreamStats>>> NodeFleet::stats(AnchorId anchor) {
   return pass_on(anchor, &HttpControl::stats);
 }
 
+Task<Result<std::vector<LegSecond>>> NodeFleet::seconds() {
+  std::vector<LegSecond> all;
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (!nodes_[i].control->is_reachable()) continue;
+    auto part = co_await nodes_[i].control->seconds();
+    if (!part) continue;
+    for (LegSecond& second : *part) {
+      second.anchor = outside(i, second.anchor);
+      all.push_back(second);
+    }
+  }
+  co_return all;
+}
+
 void NodeFleet::renew(AnchorId anchor, std::chrono::seconds lease) {
   if (HttpControl* node = node_of(anchor)) node->renew(bare(anchor), lease);
 }

@@ -46,6 +46,8 @@ class NodeFleet final : public Control {
   void prefetch(std::string url) override;
   void watch_silence(AnchorId anchor, milliseconds after) override;
   Task<Result<std::vector<StreamStats>>> stats(AnchorId anchor) override;
+  /// Of all that are reachable, together.
+  Task<Result<std::vector<LegSecond>>> seconds() override;
   void renew(AnchorId anchor, std::chrono::seconds lease) override;
   void release(AnchorId anchor) override;
   /// Of all that are reachable, together.

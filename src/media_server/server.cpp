@@ -224,6 +224,10 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
     auto answer = co_await events(std::move(query));
     co_return answer;
   }
+  if (first == "seconds" && method == "GET") {
+    auto taken = co_await seconds(std::move(query));
+    co_return taken;
+  }
   if (first == "state" && method == "GET") {
     auto state = co_await control_.state();
     if (!state) co_return pass(state);
@@ -236,6 +240,24 @@ Task<Server::Answer> Server::route(std::string method, std::vector<std::string> 
     co_return json::value(nullptr);
   }
   co_return fail(Error::Kind::not_found, "{} is no resource of the media control API", method);
+}
+
+/// The node counts for whoever asks; each client is given those of its own legs.
+Task<Server::Answer> Server::seconds(http::Form query) {
+  std::string asking;
+  for (const auto& [key, text] : query)
+    if (key == "client") asking = text;
+  auto taken = co_await control_.seconds();
+  if (!taken) co_return pass(taken);
+  for (const media::LegSecond& one : *taken) {
+    const auto owner = owners_.find(one.anchor);
+    const auto whose = owner == owners_.end() ? clients_.end() : clients_.find(owner->second.client);
+    if (whose == clients_.end() || loop_.now() >= whose->second.seconds_until) continue;
+    if (whose->second.seconds.size() < seconds_max) whose->second.seconds.push_back(one);
+  }
+  Client& at = client(asking);
+  at.seconds_until = loop_.now() + media::Control::seconds_kept;
+  co_return media::to_value(std::exchange(at.seconds, {}));
 }
 
 Task<Server::Answer> Server::allocate(json::value body) {

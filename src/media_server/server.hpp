@@ -37,6 +37,7 @@ class Server {
   static constexpr size_t released_max = 1024;
   static constexpr size_t commands_max = 64;  ///< In one request.
   static constexpr std::chrono::seconds client_kept{600};
+  static constexpr size_t seconds_max = 500'000;  ///< Kept for a client that asks seldom.
   static constexpr size_t answers_max = 8192;              ///< Kept for requests that are repeated,
   static constexpr std::chrono::seconds answer_kept{120};  ///< this long.
 
@@ -64,6 +65,8 @@ class Server {
     uint64_t dropped_to = 0;  // events up to this number are gone unread
     std::optional<io::Reply<bool>> waiting;
     io::Instant seen{};
+    std::vector<media::LegSecond> seconds;  // of its legs, since it asked last
+    io::Instant seconds_until{};            // they are kept for it
   };
   using Answer = Result<json::value>;
   struct Owner {
@@ -91,6 +94,7 @@ class Server {
   Task<Answer> start_job(media::AnchorId anchor, std::string kind, json::value body);
   Task<Answer> allocate(json::value body);
   Task<Answer> events(http::Form query);
+  Task<Answer> seconds(http::Form query);
   Task<Answer> recording(std::string method, std::string name, http::Form query);
   Result<void> check(const http::ServerRequest& request) const;
   void on_event(media::AnchorId anchor, media::Event event);

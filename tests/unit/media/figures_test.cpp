@@ -228,3 +228,114 @@ TEST_CASE("feedback about pictures passes as it is: PLI, FIR, NACK, REMB and tra
     CHECK(a.reports.back() == packet);
   }
 }
+
+TEST_CASE("whoever asks is told what each second brought to each leg, and what the far ends had of ours") {
+  Talk talk;
+  CHECK(talk.world.wait(talk.world.node->seconds())->empty());  // nobody had asked
+  int number = 0;
+  talk.world.net.delay = [&](const Endpoint& from, const Endpoint& to, io::Bytes) -> std::optional<io::Duration> {
+    const bool is_speech = from == talk.a.local() && to == talk.leg_a.streams[0].outer;
+    if (is_speech && ++number % 20 == 0) return std::nullopt;
+    return io::Duration(1ms);
+  };
+  uint32_t packets = 0, lost = 0, rows = 0, of_b = 0, lost_of_b = 0;
+  for (int second = 0; second < 20; ++second) {
+    talk.world.loop.run_for(1s);
+    const auto told = talk.world.wait(talk.world.node->seconds());
+    REQUIRE(told);
+    for (const LegSecond& one : *told) {
+      CHECK(one.side == Side::outer);
+      CHECK(one.jitter_ms < 5);
+      const bool is_a = one.anchor == talk.leg_a.id;
+      (is_a ? packets : of_b) += one.packets;
+      (is_a ? lost : lost_of_b) += one.lost;
+      rows += is_a;
+    }
+  }
+  CHECK(rows >= 18);
+  CHECK(packets >= 900);
+  CHECK(packets <= 1000);
+  CHECK(lost >= 44);
+  CHECK(lost <= 51);
+  CHECK(of_b >= 900);
+  CHECK(lost_of_b == 0);
+  talk.world.loop.run_for(20s);
+  CHECK(talk.world.wait(talk.world.node->seconds())->empty());  // nobody had asked for so long
+  talk.world.net.delay = [](const Endpoint&, const Endpoint&, io::Bytes) { return std::nullopt; };
+}
+
+TEST_CASE("a second tells the round trip and the loss that RTCP brought in it, once") {
+  Talk talk;
+  (void)talk.world.wait(talk.world.node->seconds());
+  talk.world.loop.run_for(8s);
+  (void)talk.world.wait(talk.world.node->seconds());
+  // The first phone answers the node's last report, 40 ms after it had it, with a quarter lost.
+  REQUIRE(!talk.a.reports.empty());
+  rtp::RtcpReader reader(talk.a.reports.back());
+  const auto theirs = rtp::sender_info(*reader.next());
+  REQUIRE(theirs);
+  std::array<uint8_t, 256> bytes;
+  rtp::RtcpWriter writer(bytes);
+  const rtp::ReportBlock block{.ssrc = talk.our_ssrc(),
+                               .fraction_lost = 64,
+                               .last_sr = static_cast<uint32_t>(theirs->ntp >> 16),
+                               .delay_since_sr = 1};
+  writer.receiver_report(111, {&block, 1});
+  talk.a.send_rtcp(talk.rtcp_of_a(), {bytes.data(), writer.size()});
+  talk.world.loop.run_for(2s);
+  const auto told = talk.world.wait(talk.world.node->seconds());
+  REQUIRE(told);
+  uint32_t trips = 0, far = 0, far_lost = 0;
+  for (const LegSecond& one : *told) {
+    trips += one.rtt_ms > 0;
+    far += one.far_packets;
+    far_lost += one.far_lost;
+  }
+  CHECK(trips == 1);
+  CHECK(far > 300);
+  CHECK(far_lost == doctest::Approx(far / 4.0).epsilon(0.02));
+}
+
+TEST_CASE("what is lost on the last way alone is told by the sender's reports, whatever holes its stream has") {
+  Talk talk;
+  (void)talk.world.wait(talk.world.node->seconds());
+  int number = 0;
+  bool is_lossy = false;
+  talk.world.net.delay = [&](const Endpoint& from, const Endpoint& to, io::Bytes) -> std::optional<io::Duration> {
+    const bool is_speech = from == talk.a.local() && to == talk.leg_a.streams[0].outer;
+    if (is_lossy && is_speech && ++number % 10 == 0) return std::nullopt;
+    return io::Duration(1ms);
+  };
+  uint32_t sent = 0;
+  int32_t missing = 0;
+  const auto report = [&](uint32_t packets) {
+    std::array<uint8_t, 256> bytes;
+    rtp::RtcpWriter writer(bytes);
+    writer.sender_report(111, {.ntp = 1, .rtp_timestamp = 1, .packets = packets, .octets = 0}, {});
+    talk.a.send_rtcp(talk.rtcp_of_a(), {bytes.data(), writer.size()});
+    talk.world.loop.run_for(2s);
+    for (const LegSecond& one : *talk.world.wait(talk.world.node->seconds())) {
+      sent += one.sent;
+      missing += one.missing;
+    }
+  };
+  talk.world.loop.run_for(1s);
+  const uint32_t begun = talk.a.sequence;  // one a packet
+  report(talk.a.sequence - begun);
+  CHECK(sent == 0);  // nothing to compare with yet
+  report(talk.a.sequence - begun);
+  CHECK(sent == 100);
+  CHECK(std::abs(missing) <= 1);
+  // The talker skips numbers: holes, but nothing that was sent is missing.
+  talk.a.sequence = static_cast<uint16_t>(talk.a.sequence + 40);
+  report(talk.a.sequence - begun - 40);
+  CHECK(sent == 200);
+  CHECK(std::abs(missing) <= 1);
+  is_lossy = true;
+  report(talk.a.sequence - begun - 40);
+  report(talk.a.sequence - begun - 40);
+  CHECK(sent == 400);
+  CHECK(missing >= 9);
+  CHECK(missing <= 11);
+  talk.world.net.delay = [](const Endpoint&, const Endpoint&, io::Bytes) { return std::nullopt; };
+}

@@ -224,3 +224,30 @@ TEST_CASE("a key that was used for another request is refused") {
   const auto listed = fleet.world.wait(fleet.far[0]->wire.send(std::move(request)));
   CHECK(listed->body == R"({"anchors":[]})");
 }
+
+TEST_CASE("a client is told the seconds of its own legs on every node, and nobody else's") {
+  Fleet fleet;
+  std::vector<AnchorInfo> legs;
+  for (int i = 0; i < 4; ++i) legs.push_back(*fleet.leg(fmt::format("CA{}", i), fmt::format("a{}", i)));
+  HttpControl other(fleet.world.loop, fleet.far[0]->wire, {.url = fleet.far[0]->name, .client = "gateway/us"});
+  fleet.world.loop.run_for(1s);
+  REQUIRE(fleet.world.wait(other.allocate({.call = "CAx", .leg = "x", .lease = {}})));
+  (void)fleet.world.wait(fleet.fleet->seconds());
+  (void)fleet.world.wait(other.seconds());
+  std::vector<std::unique_ptr<Phone>> phones;
+  for (int i = 0; i < 4; ++i) {
+    phones.push_back(std::make_unique<Phone>(
+        fleet.world.loop, fleet.world.net, fmt::format("192.0.2.{}", 10 + i).c_str(), 100u + static_cast<unsigned>(i)));
+    Remote remote{.rtp = phones.back()->local(), .formats = telephone_formats()};
+    REQUIRE(fleet.world.wait(fleet.fleet->set_remote(legs[static_cast<size_t>(i)].id, Side::outer, remote)));
+    phones.back()->talk_to(legs[static_cast<size_t>(i)].streams[0].outer);
+  }
+  std::map<AnchorId, uint32_t> packets;
+  for (int second = 0; second < 4; ++second) {
+    fleet.world.loop.run_for(1s);
+    CHECK(fleet.world.wait(other.seconds())->empty());
+    for (const LegSecond& one : *fleet.world.wait(fleet.fleet->seconds())) packets[one.anchor] += one.packets;
+  }
+  CHECK(packets.size() == 4);
+  for (const AnchorInfo& leg : legs) CHECK(packets[leg.id] >= 100);
+}
