@@ -59,6 +59,9 @@ endforeach()
 # Keys that are still on a long way when a short one has taken over.
 add_test(NAME moves.digits_in_flight COMMAND media_moves digits --tier simulated --kind local-remote --extra 150)
 set_tests_properties(moves.digits_in_flight PROPERTIES TIMEOUT 120)
+# The talk goes back to a path that it has just left while a key is on its way.
+add_test(NAME moves.digits_back COMMAND media_moves digits --tier simulated --kind relay-relay --extra 0 --seed 15)
+set_tests_properties(moves.digits_back PROPERTIES TIMEOUT 120)
 set(quick --between 700 --settle 1200 --margin 400)
 foreach(tier sockets range kernel processing)
   nearend_program_test(moves.${tier} 60 $<TARGET_FILE:media_moves> moves --tier ${tier} --moves 3 --extra 80 ${quick})

@@ -134,7 +134,7 @@ int run(int argc, char** argv) {
       "Nearend: a self-hosted, multi-region programmable voice platform.\n"
       "Begin with `nearend up`, or with `nearend demo` for five regions on this machine."};
   app.set_version_flag("--version", std::string(version_text));
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // one that is not known is named in the complaint
   Choice choice;
   add_up(app, choice);
   add_role<GatewayFile>(app, choice, "gateway", "The edge of a region: providers, phones, media", make_gateway);
@@ -149,7 +149,9 @@ int run(int argc, char** argv) {
   add_doctor(app, choice);
   add_top(app, choice, "The legs of a running gateway and how they sound, the worst first");
   CLI11_PARSE(app, argc, argv);
-  return choice.action();
+  if (choice.action) return choice.action();
+  fmt::print(stderr, "{}", app.help());
+  return 1;
 }
 
 }  // namespace nearend::app

@@ -181,6 +181,9 @@ class Engine {
   void send_rtp(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   void transmit(Anchor& anchor, Port& port, Side side, std::span<const uint8_t> packet, io::Instant now);
   static Port::Reach reach_of_event(const Port& port, io::Instant now);
+  /// True for a packet of that key press. It may come from another source: a talk that goes back to the path that it has
+  /// just left gets the rest of a key by that path's new source.
+  static bool is_key_of(const OpenEvent& open, const Arrival& arrival);
   void hold_event(Anchor& anchor, Port& port, io::Instant now);
   void note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type);
   void end_event(Anchor& anchor, Port& port, Side side, io::Instant now);

@@ -311,11 +311,16 @@ void Engine::deliver(Anchor& target, Side side, Arrival& arrival, const Feed& fr
   deliver_mapped(target, port, side, arrival, from, *mapping);
 }
 
+bool Engine::is_key_of(const OpenEvent& open, const Arrival& arrival) {
+  if (!arrival.is_event || open.timestamp_in != arrival.packet.timestamp) return false;
+  return open.source == arrival.source ||
+         (open.last.event == arrival.event.event && arrival.now - open.heard < rtp::EventDetector::patience);
+}
+
 void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arrival, const Feed& from,
                             const Mapping& mapping) {
   OpenEvent& open = port.event;
-  const bool is_of_last =
-      arrival.is_event && open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
+  const bool is_of_last = is_key_of(open, arrival);
   const bool is_of_open = is_of_last && open.is_open;
   // What a path still brings of a key after another has taken over stands at the key's own time, whoever is heard last.
   const Move* move = target.move.get();
@@ -355,7 +360,7 @@ void Engine::deliver_mapped(Anchor& target, Port& port, Side side, Arrival& arri
 /// between the frames of the new source.
 bool Engine::may_finish(const Anchor& target, const Port& port, const Arrival& arrival, const Feed& from) {
   if (!arrival.is_event || port.event.is_open || !port.out.has_sent()) return false;
-  if (port.event.source == arrival.source && port.event.timestamp_in == arrival.packet.timestamp) return false;
+  if (is_key_of(port.event, arrival)) return false;
   if (target.jobs && target.jobs->player) return false;
   return arrival.is_late ? target.feed == from : target.move && target.move->is_switched && target.move->old == from;
 }
@@ -426,7 +431,7 @@ void Engine::transmit(Anchor& anchor, Port& port, Side side, std::span<const uin
 
 void Engine::note_event(Port& port, const Arrival& arrival, const rtp::Continuity::Place& place, uint8_t payload_type) {
   OpenEvent& open = port.event;
-  const bool is_same = open.source == arrival.source && open.timestamp_in == arrival.packet.timestamp;
+  const bool is_same = is_key_of(open, arrival);
   // The end packets' repeats must not open the event again.
   if (!is_same) open = OpenEvent{.begun = arrival.now};
   open.source = arrival.source;
