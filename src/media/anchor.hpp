@@ -148,6 +148,8 @@ struct Port {
   io::Instant sr_received_at{};
   SenderClock sender_clock;
   std::optional<float> rtt_ms, remote_loss;
+  io::Instant reported{};              ///< Our last report.
+  bool is_report_wanted = false;       ///< The far end has asked for one.
   std::optional<uint32_t> sent_at_sr;  ///< What the far end's last sender report said it had sent,
   uint32_t in_at_sr = 0;               ///< and our packets_in then.
   uint32_t sent_between = 0;           ///< See LegSecond.

@@ -261,6 +261,7 @@ class Engine {
   void send_report(Anchor& anchor, Port& port, io::Instant now);
   void write_name(rtp::RtcpWriter& writer, const Anchor& anchor, const Port& port) const;
   void request_picture(Port& source, uint32_t ssrc);
+  void request_report(Port& port);
   uint64_t ntp(io::Instant now) const;
 
   // engine_figures.cpp

@@ -138,6 +138,8 @@ void Engine::keep_second(const Anchor& anchor, Port& port, LegSecond second) {
   second.missing = std::exchange(port.missing_between, 0);
   if (second.packets == 0 && !has_far && !has_rtt) return;
   second.anchor = anchor.id;
+  constexpr uint32_t one_in = 33;
+  if (second.side == Side::inner && second.lost >= 2 && second.lost * one_in >= second.packets) request_report(port);
   second.jitter_ms = static_cast<float>(port.receiver.jitter_ms(port.clock_rate));
   if (has_rtt) second.rtt_ms = *port.rtt_ms;
   seconds_.push_back(second);

@@ -9,7 +9,8 @@
 namespace nearend::media {
 namespace {
 constexpr std::chrono::milliseconds report_interval{5000};
-}
+constexpr std::chrono::milliseconds report_pace{700};  // to who asks for reports
+}  // namespace
 
 uint64_t Engine::ntp(io::Instant now) const {
   return rtp::ntp_of(wall_at_start_ns_ + std::chrono::duration_cast<std::chrono::nanoseconds>(now - start_).count());
@@ -34,6 +35,8 @@ void Engine::input_rtcp(Anchor& anchor, const Inlet& inlet, const Endpoint& from
   if (!port.is_opaque) {
     if (anchor.lent != 0) read_lent(anchor);  // What came before the report counts as come before it.
     read_reports(port, datagram, now);
+    const bool is_wanted = std::exchange(port.is_report_wanted, false) && port.has_remote;
+    if (is_wanted && now - port.reported >= report_pace) send_report(anchor, port, now);
     return;
   }
   constexpr size_t header_bytes = 4;  // The shortest RTCP packet (RFC 3550 6.1).
@@ -95,6 +98,7 @@ void Engine::read_reports(Port& port, std::span<const uint8_t> datagram, io::Ins
       port.sender_clock = {sender->ntp, sender->rtp_timestamp, rtp::rtcp_sender(*packet).value_or(0)};
     }
     read_extended(port, *packet, now);
+    if (const auto asked = rtp::requested_report(*packet)) port.is_report_wanted |= *asked == port.out.ssrc();
     for (size_t i = 0; auto block = rtp::report_block(*packet, i); ++i) {
       if (block->ssrc != port.out.ssrc()) continue;
       port.remote_loss = static_cast<float>(block->fraction_lost) / 256;
@@ -165,6 +169,17 @@ void Engine::request_picture(Port& source, uint32_t ssrc) {
   send_rtcp(source, to, {buffer.data(), writer.size()});
 }
 
+/// Holes in what another node passes on may be of the ways before it: its own count tells, soon.
+void Engine::request_report(Port& port) {
+  const Endpoint to = port.gate.rtcp_target();
+  if (to.port == 0 || port.remote_ssrc == 0) return;
+  std::array<uint8_t, 32> buffer;
+  rtp::RtcpWriter writer(buffer);
+  writer.receiver_report(port.out.ssrc(), {});
+  writer.report_request(port.out.ssrc(), port.remote_ssrc);
+  send_rtcp(port, to, {buffer.data(), writer.size()});
+}
+
 /// Stays for the life of the leg, tells nothing about us, and is the same for all its streams (RFC 7022).
 void Engine::write_name(rtp::RtcpWriter& writer, const Anchor& anchor, const Port& port) const {
   std::array<char, 20> name;
@@ -177,6 +192,7 @@ void Engine::send_report(Anchor& anchor, Port& port, io::Instant now) {
   // RFC 3550 6.2: between a half and one and a half of the interval, so that the legs of a region do not fall into
   // step.
   port.next_report = now + report_interval / 2 + report_interval * static_cast<int>(random() % 1000) / 1000;
+  port.reported = now;
   const Endpoint to = port.gate.rtcp_target();
   if (to.port == 0 || (!port.out.has_sent() && !port.receiver.has_begun())) return;
   rtp::ReportBlock block;

@@ -8,6 +8,7 @@ namespace {
 constexpr size_t block_size = 24;
 constexpr size_t sender_info_size = 20;
 constexpr int32_t lost_max = 0x7fffff;
+constexpr uint8_t report_request_format = 5;
 }  // namespace
 
 std::optional<RtcpPacket> RtcpReader::next() {
@@ -36,6 +37,12 @@ std::optional<SenderInfo> sender_info(const RtcpPacket& packet) {
   if (packet.type != RtcpType::sender_report || packet.body.size() < 4 + sender_info_size) return std::nullopt;
   const uint8_t* at = packet.body.data() + 4;
   return SenderInfo{uint64_t{read32(at)} << 32 | read32(at + 4), read32(at + 8), read32(at + 12), read32(at + 16)};
+}
+
+std::optional<uint32_t> requested_report(const RtcpPacket& packet) {
+  const bool is_request = packet.type == RtcpType::transport_feedback && packet.count == report_request_format;
+  if (!is_request || packet.body.size() != 8) return std::nullopt;
+  return read32(packet.body.data() + 4);
 }
 
 std::optional<ReportBlock> report_block(const RtcpPacket& packet, size_t index) {
@@ -120,6 +127,13 @@ void RtcpWriter::bye(uint32_t ssrc) {
 
 void RtcpWriter::picture_loss(uint32_t sender, uint32_t media) {
   uint8_t* at = begin(RtcpType::payload_feedback, 1, 8);
+  if (!at) return;
+  write32(at, sender);
+  write32(at + 4, media);
+}
+
+void RtcpWriter::report_request(uint32_t sender, uint32_t media) {
+  uint8_t* at = begin(RtcpType::transport_feedback, report_request_format, 8);
   if (!at) return;
   write32(at, sender);
   write32(at + 4, media);

@@ -59,6 +59,8 @@ class RtcpReader {
 /// SSRC of the sender of SR, RR and feedback packets.
 std::optional<uint32_t> rtcp_sender(const RtcpPacket& packet);
 std::optional<SenderInfo> sender_info(const RtcpPacket& packet);
+/// Whose sender report is asked for (RFC 6051 3.2).
+std::optional<uint32_t> requested_report(const RtcpPacket& packet);
 /// Report block number `index` of an SR or RR.
 std::optional<ReportBlock> report_block(const RtcpPacket& packet, size_t index);
 
@@ -73,6 +75,8 @@ class RtcpWriter {
   void bye(uint32_t ssrc);
   /// Picture loss indication (RFC 4585 6.3.1).
   void picture_loss(uint32_t sender, uint32_t media);
+  /// Asks for a sender report now (RFC 6051 3.2).
+  void report_request(uint32_t sender, uint32_t media);
   /// A packet whose body the caller writes, `body_size` bytes in multiples of 4; null when it does not fit.
   uint8_t* begin(RtcpType type, uint8_t count, size_t body_size);
   size_t size() const { return is_full_ ? 0 : size_; }

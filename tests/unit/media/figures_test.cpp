@@ -339,3 +339,28 @@ TEST_CASE("what is lost on the last way alone is told by the sender's reports, w
   CHECK(missing <= 11);
   talk.world.net.delay = [](const Endpoint&, const Endpoint&, io::Bytes) { return std::nullopt; };
 }
+
+TEST_CASE("a far end that asks for a sender report has it at once, and not more often than it helps") {
+  Talk talk;
+  talk.world.loop.run_for(8s);
+  const auto ask = [&](uint32_t whose) {
+    std::array<uint8_t, 64> bytes;
+    rtp::RtcpWriter writer(bytes);
+    writer.receiver_report(111, {});
+    writer.report_request(111, whose);
+    talk.a.send_rtcp(talk.rtcp_of_a(), {bytes.data(), writer.size()});
+    talk.world.loop.run_for(20ms);
+  };
+  talk.world.loop.run_for(1s);
+  size_t before = talk.a.reports.size();
+  ask(talk.our_ssrc() + 1);
+  CHECK(talk.a.reports.size() == before);
+  ask(talk.our_ssrc());
+  CHECK(talk.a.reports.size() == before + 1);
+  for (int i = 0; i < 10; ++i) ask(talk.our_ssrc());
+  CHECK(talk.a.reports.size() == before + 1);
+  talk.world.loop.run_for(800ms);
+  before = talk.a.reports.size();
+  ask(talk.our_ssrc());
+  CHECK(talk.a.reports.size() == before + 1);
+}
