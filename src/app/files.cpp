@@ -129,9 +129,10 @@ void describe(config::Section& section, MediaFile& file) {
   section.key("http_listen", file.http_listen, "Health, metrics, /v1/state and /v1/legs; left out: none.");
 }
 
-/// What the platform's topology says and the role's own file leaves open.
+/// What the platform's topology and the role's own part of its file say, where it is needed elsewhere too.
 void fill_from_topology(GatewayFile& file, const policy::Topology& topology) {
   gateway::Settings& own = file.gateway;
+  file.common.policy.link_key = own.link_key;
   if (own.routers.empty())
     for (const auto& router : topology.routers)
       own.routers.push_back({router.name, router.region, router.link_uri, router.events_url});
@@ -140,6 +141,7 @@ void fill_from_topology(GatewayFile& file, const policy::Topology& topology) {
       if (gateway.name != own.name) own.link_neighbours.push_back(gateway.link_uri);
 }
 void fill_from_topology(RouterFile& file, const policy::Topology& topology) {
+  file.common.policy.link_key = file.router.link_key;
   if (file.router.link_neighbours.empty())
     for (const auto& gateway : topology.gateways) file.router.link_neighbours.push_back(gateway.link_uri);
 }

@@ -1,4 +1,5 @@
 #include "app/role_base.hpp"
+#include "policy_server/exchange.hpp"
 
 namespace nearend::app {
 namespace {
@@ -7,9 +8,14 @@ class PolicyRole final : public RoleBase {
  public:
   explicit PolicyRole(Loaded<PolicyFile> loaded)
       : name_(loaded.file.policy_server.name),
-        server_(world_.loop, servers_, loaded.file.policy_server, std::move(loaded.topology)) {}
+        server_(world_.loop, servers_, loaded.file.policy_server, std::move(loaded.topology)),
+        exchange_(world_.loop, http_, server_, loaded.file.policy_server) {}
 
-  Result<void> start() override { return server_.start(); }
+  Result<void> start() override {
+    auto started = server_.start();
+    if (started) exchange_.start();
+    return started;
+  }
   std::string ready_line() const override {
     return fmt::format("policy {} ready http={}", name_, server_.local().to_string());
   }
@@ -17,6 +23,7 @@ class PolicyRole final : public RoleBase {
  private:
   std::string name_;
   policy_server::Server server_;
+  policy_server::Exchange exchange_;
 };
 
 }  // namespace

@@ -112,7 +112,8 @@ RouterFile router_file(const Ports& ports, const std::string& directory, const s
 }
 
 PolicyFile policy_file(const Ports& ports) {
-  return {.policy_server = {.name = "policy", .listen = on_loopback(ports.policy)}};
+  return {.policy_server = {
+              .name = "policy", .listen = on_loopback(ports.policy), .link_key = std::string(shared_link_key)}};
 }
 
 template <class File>

@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t answer_lifetime_ms = 2000;
 /// A gateway's clock is believed when it is so near ours; otherwise what it says counts as said now.
 constexpr int64_t clock_behind_ms = 30'000, clock_ahead_ms = 1000;
+/// A gateway that was silent this long may count from the beginning.
+constexpr int64_t restart_ms = 3000;
 
 }  // namespace
 
@@ -21,7 +23,10 @@ Advisor::Advisor(const Topology& topology, AdvisorSettings settings)
       loads_(places_, settings_.loads),
       chooser_(places_, paths_, loads_),
       moves_(settings_.moves),
-      heard_(places_.gateways()) {}
+      heard_(places_.gateways()),
+      instances_{{settings_.name}} {
+  paths_.set_sources({settings_.name});
+}
 
 Mode Advisor::mode_of(std::string_view account) const {
   const auto found = std::ranges::find(settings_.accounts, account, &AccountRules::account);
@@ -93,6 +98,29 @@ void Advisor::describe(RouteAnswer& answer, const PlannedRoute& route) const {
   answer.expires_ms = answer_lifetime_ms;
 }
 
+namespace {
+
+std::string_view word_of(Decision::Why why) {
+  using Why = Decision::Why;
+  return why == Why::best       ? "best"
+         : why == Why::stayed   ? "stayed"
+         : why == Why::explored ? "explored"
+         : why == Why::all_full ? "all_full"
+                                : "nothing";
+}
+
+std::string_view word_of(Move::Why why) {
+  using Why = Move::Why;
+  return why == Why::moves         ? "granted"
+         : why == Why::good_enough ? "good_enough"
+         : why == Why::no_better   ? "no_better"
+         : why == Why::dwells      ? "dwells"
+         : why == Why::too_many    ? "too_many"
+                                   : "nothing";
+}
+
+}  // namespace
+
 std::string Advisor::reason_for(const Decision& decision) const {
   using Why = Decision::Why;
   if (decision.why == Why::nothing) return "no gateway is there for this";
@@ -115,6 +143,7 @@ std::string Advisor::reason_for(const Decision& decision) const {
 /// The rules of the topology with the load guard on top, for questions that give a gateway or region and a number.
 RouteAnswer Advisor::by_rules(const RouteQuery& query, int64_t now_ms) const {
   RouteAnswer answer = static_route(topology_, query);
+  answer.why = answer.hops.empty() ? "nothing" : "rules";
   if (answer.hops.empty()) return answer;
   std::vector<std::vector<RouteChoice>> all{std::move(answer.hops)}, free, loaded, full;
   std::ranges::move(answer.alternatives, std::back_inserter(all));
@@ -140,12 +169,14 @@ RouteAnswer Advisor::route(const RouteQuery& query, int64_t now_ms) {
   const Mode mode = mode_of(query.account);
   const bool is_by_number = query.a.area.empty() && query.b.area.empty() && query.b.gateway.empty();
   if (mode == Mode::static_rules && is_by_number) return by_rules(query, now_ms);
+  loads_.set_instances(1 + static_cast<double>(live_instances(now_ms)));
   const RouteWish wish = wish_for(query, now_ms);
   const Decision decision = chooser_.choose(wish);
   moves_.count_call();
   RouteAnswer answer;
   answer.mode = to_string(mode);
   answer.reason = reason_for(decision);
+  answer.why = word_of(decision.why);
   if (decision.routes.empty()) return answer;
   describe(answer, decision.routes.front());
   for (size_t i = 1; i < decision.routes.size(); ++i)
@@ -168,6 +199,7 @@ RerouteAnswer Advisor::reroute(const RerouteQuery& query, int64_t now_ms) {
   }
   const Move move = moves_.judge(chooser_, scale_, wish, trouble);
   using Why = Move::Why;
+  answer.why = word_of(move.why);
   if (move.why == Why::moves) {
     answer.stays = false;
     answer.gain = move.gain;
@@ -191,10 +223,12 @@ std::vector<RatedPath> Advisor::candidates(const RouteQuery& query, int64_t now_
   return chooser_.candidates(wish);
 }
 
-bool Advisor::Heard::is_new(uint64_t seq) {
+bool Advisor::Heard::is_new(uint64_t seq, int64_t now_ms) {
   if (seq == 0) return true;
-  // Far below what was heard last: the gateway was started anew and counts from the beginning.
-  if (seq > newest || seq + 1000 < newest) {
+  // Far below what was heard last, or after a silence: the gateway was started anew and counts from the beginning.
+  const bool is_restart = seq + 1000 < newest || (seq < newest && now_ms > at_ms + restart_ms);
+  if (seq > newest || is_restart) {
+    at_ms = now_ms;
     mask = seq > newest && seq - newest < 64 ? mask << (seq - newest) : 0;
     newest = seq;
     mask |= 1;
@@ -208,23 +242,33 @@ bool Advisor::Heard::is_new(uint64_t seq) {
 
 size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
   const GatewayId gateway = places_.gateway(report.gateway);
-  if (gateway == no_gateway || !heard_[gateway].is_new(report.seq)) return 0;
-  const bool is_clock_good = report.at_ms >= now_ms - clock_behind_ms && report.at_ms <= now_ms + clock_ahead_ms;
+  if (gateway == no_gateway) return ++refused_.strangers, 0;
+  if (!heard_[gateway].is_new(report.seq, now_ms)) return ++refused_.repeated, 0;
+  const bool is_clock_good =
+      report.at_ms > 0 && report.at_ms >= now_ms - clock_behind_ms && report.at_ms <= now_ms + clock_ahead_ms;
   const int64_t at_ms = is_clock_good ? std::min(report.at_ms, now_ms) : now_ms;
+  refused_.clocks += !is_clock_good && report.at_ms != 0;
   size_t taken = 0;
   if (report.load) {
-    loads_.report(gateway, *report.load, at_ms, now_ms);
-    ++taken;
+    LoadReport load = *report.load;
+    load.seq = report.seq;
+    taken += loads_.report(gateway, load, at_ms, now_ms);
   }
   const RegionId own = places_.region_of(gateway);
   for (const SegmentReport& segment : report.segments) {
     if (!segment.area.empty()) {
       const AreaId area = places_.area(segment.area);
-      if (area == no_area) continue;
+      if (area == no_area) {
+        ++refused_.unknown;
+        continue;
+      }
       paths_.take(area, own, segment.measured, at_ms);
     } else {
       const RegionId other = places_.region(segment.region);
-      if (other == no_region) continue;
+      if (other == no_region) {
+        ++refused_.unknown;
+        continue;
+      }
       paths_.take(own, other, segment.measured, at_ms);
     }
     ++taken;

@@ -7,6 +7,7 @@
 #include "policy/move_judge.hpp"
 #include "policy/policy.hpp"
 #include "policy/report.hpp"
+#include "policy/summary.hpp"
 
 namespace nearend::policy {
 
@@ -17,10 +18,19 @@ struct AccountRules {
 };
 
 struct AdvisorSettings {
+  std::string name = "policy";  ///< Of this instance, among its like.
   Mode mode = Mode::quality;
   LoadRules loads;
   MoveRules moves;
   std::vector<AccountRules> accounts;
+};
+
+/// What was told and not believed, since the start.
+struct Refused {
+  uint64_t strangers = 0;  ///< Reports of gateways that the topology does not know.
+  uint64_t repeated = 0;   ///< Reports that were heard before.
+  uint64_t clocks = 0;     ///< Reports whose time cannot be: they count as of now.
+  uint64_t unknown = 0;    ///< Segments of regions that the topology does not know.
 };
 
 /// The policy itself: takes reports, answers questions. Time comes in with each of them, randomness from the calls'
@@ -38,6 +48,17 @@ class Advisor {
   void take_load(GatewayId gateway, const LoadReport& load, int64_t now_ms) {
     loads_.report(gateway, load, now_ms, now_ms);
   }
+  /// What another instance has heard. Each segment and each load keeps the newest that each of them said, so the same
+  /// summaries in any order, some of them twice or not at all, lead to the same beliefs. What nobody knows of or could
+  /// be is counted in `summary.left_out`; an error when the instance is not to be believed at all.
+  Result<size_t> take(Summary& summary, int64_t now_ms);
+  /// What was heard here lately, for the others.
+  Summary summary(int64_t now_ms);
+  const std::vector<Instance>& instances() const { return instances_; }
+  /// Other instances that were heard of lately.
+  size_t live_instances(int64_t now_ms) const;
+
+  const Refused& refused() const { return refused_; }
 
   Mode mode_of(std::string_view account) const;
   const Places& places() const { return places_; }
@@ -50,8 +71,11 @@ class Advisor {
   /// The last 64 reports of a gateway that were heard.
   struct Heard {
     uint64_t newest = 0, mask = 0;
-    bool is_new(uint64_t seq);
+    int64_t at_ms = 0;
+    bool is_new(uint64_t seq, int64_t now_ms);
   };
+  SourceId source_of(const Summary& summary, int64_t now_ms);
+  bool take(const SegmentSummary& segment, SourceId source, uint64_t seq);
   RouteWish wish_for(const RouteQuery& query, int64_t now_ms);
   End end_for(const Place& place);
   std::vector<RouteChoice> hops_of(const std::vector<GatewayId>& gateways) const;
@@ -68,6 +92,9 @@ class Advisor {
   MoveJudge moves_;
   Scale scale_;
   std::vector<Heard> heard_;
+  std::vector<Instance> instances_;  // by source; the first is this one
+  Refused refused_;
+  uint64_t told_ = 0;  // the sequence of the last summary
 };
 
 }  // namespace nearend::policy

@@ -95,7 +95,7 @@ size_t RouteChooser::nearest(const RouteWish& wish, const End& end, const End& o
     // Where nobody knows the place of this side, near is what is near to the other.
     const bool is_placed =
         end.region != no_region || end.gateway != no_gateway ||
-        (end.area != no_area && (places_.home_of(end.area) != no_region || paths_.segment(end.area, id)));
+        (end.area != no_area && (places_.home_of(end.area) != no_region || paths_.is_measured(end.area, id)));
     if (!is_placed) {
       const RegionId there = other.gateway != no_gateway ? places_.region_of(other.gateway) : other.region;
       if (there != no_region)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace nearend::policy {
 namespace {
@@ -11,6 +12,8 @@ constexpr int64_t arrival_ms = 1000;
 constexpr double penalty_points = 12;  // at exclude_from
 /// Above this share what one instance gives away stands for what the others give away unseen.
 constexpr double shared_from = 0.8;
+/// A gateway that was silent this long may count from the beginning.
+constexpr int64_t restart_ms = 3000;
 
 }  // namespace
 
@@ -23,15 +26,21 @@ GatewayLoads::GatewayLoads(const Places& places, LoadRules rules) : places_(plac
   }
 }
 
-void GatewayLoads::report(GatewayId gateway, const LoadReport& load, int64_t at_ms, int64_t now_ms) {
+bool GatewayLoads::report(GatewayId gateway, const LoadReport& load, int64_t at_ms, int64_t now_ms, SourceId source) {
   Load& known = loads_[gateway];
-  known.heard_ms = std::max(known.heard_ms, now_ms);
-  known.known_tick = -1;
-  newest_heard_ms_ = std::max(newest_heard_ms_, now_ms);
-  if (at_ms < known.at_ms) return;
+  const int64_t heard_ms = source == own_source ? now_ms : std::min(at_ms, now_ms);
+  if (newest_heard_ms_.size() <= source) newest_heard_ms_.resize(source + 1u, -1);
+  newest_heard_ms_[source] = std::max(newest_heard_ms_[source], heard_ms);
+  // Who was silent may have been started anew and count from the beginning.
+  const bool is_counted = load.seq > 0 && known.report.seq > 0 && std::abs(at_ms - known.at_ms) < restart_ms;
+  if (is_counted ? load.seq <= known.report.seq : at_ms < known.at_ms) return false;
+  known.heard_ms = std::max(known.heard_ms, heard_ms);
   known.report = load;
+  known.report.used = std::min(load.used, rules_.used_most * load.capacity);
   known.at_ms = at_ms;
+  known.source = source;
   known.known_tick = -1;
+  return true;
 }
 
 void GatewayLoads::reserve(GatewayId gateway, double units, int64_t now_ms) {
@@ -69,7 +78,7 @@ double GatewayLoads::used(const Load& load, int64_t now_ms) const {
 double GatewayLoads::count_used(const Load& load, int64_t now_ms) const {
   const bool is_current = load.heard_ms >= 0 && now_ms - load.heard_ms <= rules_.lifetime_ms;
   const double own = reserved(load, now_ms), reported = is_current ? load.report.used : 0;
-  const double others = rules_.instances - 1;
+  const double others = load.source == own_source ? 0 : instances_ - 1;
   return reported + own + (reported + own > shared_from * load.report.capacity ? others * own : 0);
 }
 
@@ -82,7 +91,7 @@ bool GatewayLoads::is_open(GatewayId gateway, int64_t now_ms) const {
   const Load& load = loads_[gateway];
   if (load.heard_ms < 0) return true;
   if (load.report.is_draining) return false;
-  return load.heard_ms + rules_.silent_after_ms >= std::min(now_ms, newest_heard_ms_ + 1000);
+  return load.heard_ms + rules_.silent_after_ms >= std::min(now_ms, newest_heard_ms_[load.source] + 1000);
 }
 
 double GatewayLoads::region_share(RegionId region, int64_t now_ms) const {

@@ -1,12 +1,21 @@
 #include "policy/http_client.hpp"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 
+#include "http/peer_signature.hpp"
+#include "http/url.hpp"
 #include "policy/wire.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::policy {
+namespace {
+
+/// One answer may be late by chance.
+constexpr int late_max = 3;
+
+}  // namespace
 
 HttpPolicyClient::HttpPolicyClient(io::Loop& loop, http::Client& http, ClientSettings settings, Topology topology)
     : loop_(loop), http_(http), settings_(std::move(settings)), topology_(std::move(topology)), scope_(loop) {}
@@ -18,12 +27,19 @@ Task<void> HttpPolicyClient::post(std::string path, std::string body, io::Reply<
                         .body = std::move(body),
                         .connect_timeout = std::chrono::milliseconds(1000),
                         .total_timeout = std::chrono::milliseconds(2000)};
+  const auto url = settings_.link_key.empty() ? fail(Error::Kind::invalid, "unsigned") : http::parse_url(request.url);
+  if (url)
+    request.headers.emplace_back(
+        http::peer_signature_header,
+        http::sign_for_peer(settings_.link_key, request.method, url->target(), request.body, loop_.wall_ms() / 1000));
   auto response = co_await http_.send(std::move(request));
   reply.set(std::move(response));
 }
 
 Task<std::optional<json::value>> HttpPolicyClient::ask(std::string path, json::object query) {
   if (settings_.url.empty() || loop_.now() < rests_until_) co_return std::nullopt;
+  // The first question after a rest is a trial: the others wait for what becomes of it.
+  if (late_ >= late_max) rests_until_ = loop_.now() + settings_.rest;
   const io::Instant deadline = loop_.now() + settings_.deadline;
   io::Reply<Result<http::Response>> reply(loop_);
   std::string body = nearend::to_json(query);
@@ -35,14 +51,23 @@ Task<std::optional<json::value>> HttpPolicyClient::ask(std::string path, json::o
   if (response && *response && (*response)->status != 200) why = fmt::format("status {}", (*response)->status);
   if (response && *response && (*response)->status == 200) {
     auto value = parse_json((*response)->body);
-    if (value) co_return std::move(*value);
+    if (value) {
+      late_ = 0;
+      rests_until_ = {};
+      co_return std::move(*value);
+    }
     why = value.error().text;
   }
   fallbacks.add();
-  // A missed deadline alone is no reason to stop asking; a refused or broken server is.
-  if (response) rests_until_ = loop_.now() + settings_.rest;
+  note_failure(!response);
   telemetry::warn("policy server not used, static rules decide", {{"path", path}, {"why", why}});
   co_return std::nullopt;
+}
+
+/// A missed deadline alone is no reason to stop asking; a server that refuses, is broken or always late is.
+void HttpPolicyClient::note_failure(bool is_late) {
+  late_ = is_late ? std::min(late_ + 1, late_max) : late_max;
+  if (late_ >= late_max) rests_until_ = loop_.now() + settings_.rest;
 }
 
 Task<RouterAnswer> HttpPolicyClient::pick_routers(RouterQuery query) {

@@ -15,9 +15,12 @@ struct ClientSettings {
   std::string url;  ///< "http://198.51.100.8:8090"; empty: always the static rules.
   std::chrono::milliseconds deadline{20};
   std::chrono::milliseconds rest{2000};  ///< After a failure the server is left alone this long.
+  std::string link_key;                  ///< Signs what is sent, as on the links; empty: unsigned. The role's own.
 };
 
-/// Client over HTTP with the static rules behind it. Loop's thread only.
+/// Client over HTTP with the static rules behind it. A server that refuses, talks nonsense or misses the deadline three
+/// times in a row is left alone for a while; then one question tries it, and the others do without until it is
+/// answered. Loop's thread only.
 class HttpPolicyClient : public Client {
  public:
   HttpPolicyClient(io::Loop& loop, http::Client& http, ClientSettings settings, Topology topology);
@@ -36,7 +39,10 @@ class HttpPolicyClient : public Client {
   http::Client& http_;
   ClientSettings settings_;
   Topology topology_;
+  void note_failure(bool is_late);
+
   io::Instant rests_until_{};
+  int late_ = 0;     // deadlines missed in a row
   io::Scope scope_;  // requests that have missed their deadline end here
 };
 

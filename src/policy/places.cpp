@@ -99,8 +99,13 @@ GatewayId Places::gateway(std::string_view name) const {
   return found == gateway_ids_.end() ? no_gateway : found->second;
 }
 
+AreaId Places::find_area(std::string_view name) const {
+  const auto found = area_ids_.find(name);
+  return found == area_ids_.end() ? no_area : found->second;
+}
+
 AreaId Places::area(std::string_view name) {
-  if (const auto found = area_ids_.find(name); found != area_ids_.end()) return found->second;
+  if (const AreaId known = find_area(name); known != no_area) return known;
   if (areas_.size() >= areas_max) return no_area;
   AreaPlace place{.name = std::string(name), .home = region(name)};
   for (size_t cut = name.size(); place.home == no_region && cut > 0; --cut)

@@ -52,6 +52,8 @@ class Places {
   /// The area of this name, made when it is new: then it is near the region whose name it begins with, if there is one
   /// ("eu/de1:mobile"). No area when there are too many.
   AreaId area(std::string_view name);
+  /// No area when it has never been heard of.
+  AreaId find_area(std::string_view name) const;
   /// The area that a number or an address belongs to by the topology; otherwise by what can be told from it alone, a
   /// number's country code or an address's /16 (IPv6: /32).
   AreaId area_of_address(std::string_view address);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.hpp"
@@ -97,6 +98,7 @@ struct RouteAnswer {
   std::vector<std::vector<RouteChoice>> alternatives;
   RouteEstimate estimate;
   std::string mode, reason;
+  std::string_view why;    ///< The reason's kind in a word, for the server's metrics; not on the wire.
   int64_t expires_ms = 0;  ///< How long it is worth something.
   bool is_fallback = false;
 };
@@ -114,8 +116,9 @@ struct RerouteQuery {
 };
 struct RerouteAnswer {
   bool stays = true;
-  RouteAnswer route;  ///< Where to; its reason says why it stays, too.
-  double gain = 0;    ///< Points that it is better by.
+  RouteAnswer route;     ///< Where to; its reason says why it stays, too.
+  double gain = 0;       ///< Points that it is better by.
+  std::string_view why;  ///< The verdict in a word, for the server's metrics; not on the wire.
 };
 
 struct ResourceQuery {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
+#include "http/url.hpp"
 #include "policy/wire.hpp"
 #include "telemetry/log.hpp"
-#include "telemetry/metrics.hpp"
 
 namespace nearend::policy_server {
 namespace {
@@ -19,6 +19,7 @@ http::Response json_response(int status, const json::object& object) {
 
 policy::AdvisorSettings advisor_settings(const Settings& settings) {
   policy::AdvisorSettings advisor;
+  advisor.name = settings.name;
   advisor.mode = settings.mode;
   advisor.loads.penalty_from = settings.penalty_from;
   advisor.loads.exclude_from = settings.exclude_from;
@@ -29,7 +30,7 @@ policy::AdvisorSettings advisor_settings(const Settings& settings) {
 }
 
 int status_of(const Error& error) {
-  return error.kind == Error::Kind::not_found ? 404 : 400;
+  return error.kind == Error::Kind::not_found ? 404 : error.kind == Error::Kind::refused ? 409 : 400;
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ void describe(config::Section& section, Settings::Account& account) {
 }
 
 void describe(config::Section& section, Settings& settings) {
-  section.key("name", settings.name, "The instance's name, in logs and in /v1/state.");
+  section.key("name", settings.name, "The instance's name, in logs, in /v1/state and among its peers: each its own.");
   section.key("listen", settings.listen, "Where the policy API listens.");
   section.choice(
       "mode", settings.mode, {"static", "generic", "quality"},
@@ -55,6 +56,13 @@ void describe(config::Section& section, Settings& settings) {
               "Take now_ms in requests for the clock. For simulators: whoever asks could turn it.");
   section.key("record_file", settings.record_file,
               "Every report and question with its answer as lines of JSON, for `nearend policy replay`; empty: none.");
+  section.key("link_key", settings.link_key,
+              "Shared key of Platform-Signature, as the gateways and routers have it: reports and peers must prove "
+              "themselves; empty: all are believed (loopback or a network of its own only).");
+  section.key(
+      "peers", settings.peers,
+      "The other instances, one a region: [\"http://198.51.100.8:8090\"]. Each tells the others what it hears.");
+  section.key("exchange_every", settings.exchange_every, "How often.");
   section.list("account", settings.accounts, "An account with rules of its own.");
 }
 
@@ -66,6 +74,10 @@ Result<void> checked(const Settings& settings) {
     return fail(Error::Kind::invalid, "exclude_from: not below penalty_from, {}", settings.penalty_from);
   if (settings.silent_after.count() <= 0) return fail(Error::Kind::invalid, "silent_after: above 0");
   if (settings.load_lifetime.count() <= 0) return fail(Error::Kind::invalid, "load_lifetime: above 0");
+  if (settings.name.empty()) return fail(Error::Kind::invalid, "name: not empty");
+  if (settings.exchange_every.count() < 100) return fail(Error::Kind::invalid, "exchange_every: at least 100ms");
+  for (const std::string& peer : settings.peers)
+    if (!http::parse_url(peer)) return fail(Error::Kind::invalid, "peers: '{}' is no URL of a policy server", peer);
   return {};
 }
 
@@ -74,7 +86,8 @@ Server::Server(io::Loop& loop, http::ServerFactory& servers, Settings settings, 
       servers_(servers),
       settings_(std::move(settings)),
       topology_(std::move(topology)),
-      advisor_(topology_, advisor_settings(settings_)) {}
+      advisor_(topology_, advisor_settings(settings_)),
+      metrics_(topology_) {}
 
 Result<void> Server::start() {
   if (!settings_.record_file.empty()) {
@@ -92,21 +105,25 @@ Result<void> Server::start() {
 
 Task<http::Response> Server::handle(http::ServerRequest request) {
   const int64_t now_ms = loop_.wall_ms();
+  const io::Instant begun = loop_.now();
+  if (auto proven = prove(request); !proven) {
+    metrics_.refused("signature").add();
+    co_return json_response(403, {{"error", proven.error().text}});
+  }
   http::Response response = respond(request, now_ms);
   if (record_.is_open() && request.method == "POST") record(request, response, now_ms);
+  metrics_.took(request.path, std::chrono::duration<double, std::micro>(loop_.now() - begun).count());
   co_return response;
 }
 
 http::Response Server::respond(const http::ServerRequest& request, int64_t now_ms) {
-  static telemetry::Counter& requests = telemetry::counter("nearend_policy_requests_total");
-  requests.add();
+  metrics_.requests.add();
   if (request.method == "GET" && request.path == "/v1/state") return json_response(200, state(now_ms));
   if (request.method == "GET" && request.path == "/healthz")
     return http::Response{.status = 200, .headers = {}, .body = "ok\n"};
   if (request.method == "GET" && request.path == "/metrics")
-    return http::Response{.status = 200,
-                          .headers = {{"Content-Type", "text/plain; version=0.0.4"}},
-                          .body = telemetry::prometheus_text()};
+    return http::Response{
+        .status = 200, .headers = {{"Content-Type", "text/plain; version=0.0.4"}}, .body = metrics_text(now_ms)};
   if (request.method != "POST")
     return json_response(405, {{"error", fmt::format("{} {}: POST is expected", request.method, request.path)}});
   auto body = parse_json(request.body);
@@ -127,14 +144,17 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
     auto query = policy::route_query_from(body);
     if (!query) return pass(query);
     const policy::RouteAnswer route = advisor_.route(*query, now_ms);
+    metrics_.decided(advisor_.mode_of(query->account), route.why);
     remember("route for " + query->call, route.reason, now_ms);
     return policy::to_json(route);
   }
   if (path == "/v1/reports") return take_reports(body, now_ms);
+  if (path == "/v1/exchange") return take_summary(body, now_ms);
   if (path == "/v1/routes/reroute") {
     auto query = policy::reroute_query_from(body);
     if (!query) return pass(query);
     const policy::RerouteAnswer reroute = advisor_.reroute(*query, now_ms);
+    metrics_.moved(reroute.why);
     remember("reroute of " + query->route.call, reroute.route.reason, now_ms);
     return policy::to_json(reroute);
   }
@@ -154,7 +174,7 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
   return fail(
       Error::Kind::not_found,
       "no such path '{}'; /v1/routers, /v1/routes, /v1/routes/reroute, /v1/routes/explain, /v1/media-resources, "
-      "/v1/reports, /v1/state",
+      "/v1/reports, /v1/exchange, /v1/state",
       path);
 }
 
@@ -201,44 +221,6 @@ policy::RouterAnswer Server::pick_routers(const policy::RouterQuery& query, int6
   guard(picked.routers, [](const policy::RouterChoice& router) { return router.name; }, picked.reason, now_ms);
   remember(fmt::format("router for {}", query.region), picked.reason, now_ms);
   return picked;
-}
-
-size_t Server::take_load(const json::object& object, int64_t now_ms) {
-  const std::string name = json_string_or(object, "name", "");
-  const int64_t used = json_integer_or(object, "used", -1);
-  const int64_t capacity = json_integer_or(object, "capacity", -1);
-  // An absurd or unknown report is left out, not believed (reliability.md FT9).
-  if (used < 0 || capacity <= 0 || capacity > 10'000'000 || used > 10'000'000) return 0;
-  if (const policy::GatewayId gateway = advisor_.places().gateway(name); gateway != policy::no_gateway)
-    advisor_.take_load(gateway, {static_cast<double>(used), static_cast<double>(capacity)}, now_ms);
-  else if (std::ranges::find(topology_.routers, name, &policy::RouterEntry::name) != topology_.routers.end())
-    loads_[name] = {static_cast<uint32_t>(used), static_cast<uint32_t>(capacity), now_ms};
-  else
-    return 0;
-  return 1;
-}
-
-Result<json::object> Server::take_reports(const json::value& body, int64_t now_ms) {
-  const json::object* object = body.is_object() ? &body.get_object() : nullptr;
-  const json::value* loads = object ? object->if_contains("loads") : nullptr;
-  const json::value* reports = object ? object->if_contains("reports") : nullptr;
-  if ((!loads || !loads->is_array()) && (!reports || !reports->is_array()))
-    return fail(
-        Error::Kind::invalid,
-        "'reports' must be an array of {{gateway, load, segments}}, or 'loads' one of {{name, used, capacity}}");
-  static telemetry::Counter& absurd = telemetry::counter("nearend_policy_reports_left_out_total");
-  size_t taken = 0, left_out = 0;
-  if (loads && loads->is_array())
-    for (const json::value& element : loads->get_array())
-      taken += element.is_object() ? take_load(element.get_object(), now_ms) : 0;
-  if (reports && reports->is_array())
-    for (const json::value& element : reports->get_array()) {
-      auto report = policy::report_from(element, left_out);
-      if (!report) return pass(report);
-      taken += advisor_.take(*report, now_ms);
-    }
-  if (left_out > 0) absurd.add(left_out);
-  return json::object{{"taken", taken}};
 }
 
 void Server::remember(std::string question, std::string_view reason, int64_t now_ms) {

@@ -12,6 +12,7 @@
 #include "io/async.hpp"
 #include "policy/advisor.hpp"
 #include "policy/policy.hpp"
+#include "policy_server/metrics.hpp"
 
 namespace nearend::policy_server {
 
@@ -29,8 +30,11 @@ struct Settings {
     std::vector<std::string> residency;
   };
   std::vector<Account> accounts;
-  bool takes_test_clock = false;  ///< Whether `now_ms` in a request stands for the clock: simulators only.
-  std::string record_file;        ///< Every report and question with its answer, for replay; empty: none.
+  bool takes_test_clock = false;   ///< Whether `now_ms` in a request stands for the clock: simulators only.
+  std::string record_file;         ///< Every report and question with its answer, for replay; empty: none.
+  std::string link_key;            ///< Shared key of Platform-Signature; empty: reports are believed unsigned.
+  std::vector<std::string> peers;  ///< The other instances: "http://198.51.100.8:8090".
+  std::chrono::milliseconds exchange_every{1000};
 };
 void describe(config::Section& section, Settings::Account& account);
 void describe(config::Section& section, Settings& settings);
@@ -50,11 +54,14 @@ class Server {
   Task<http::Response> handle(http::ServerRequest request);
   /// The same without waiting for anything, at a time that the caller says; answers depend on nothing else.
   http::Response respond(const http::ServerRequest& request, int64_t now_ms);
+  /// What the other instances are told: the body of POST /v1/exchange.
+  std::string summary(int64_t now_ms);
 
  private:
   struct Load {
     uint32_t used = 0, capacity = 1;
     int64_t seen_ms = 0;
+    bool is_own = true;  // heard here, not by way of another instance
     double share() const { return capacity == 0 ? 1.0 : static_cast<double>(used) / capacity; }
   };
   struct Decision {
@@ -66,7 +73,13 @@ class Server {
   policy::RouterAnswer pick_routers(const policy::RouterQuery& query, int64_t now_ms);
   Result<json::object> explain(const json::value& body, int64_t now_ms);
   Result<json::object> take_reports(const json::value& body, int64_t now_ms);
-  size_t take_load(const json::object& load, int64_t now_ms);
+  Result<json::object> take_summary(const json::value& body, int64_t now_ms);
+  bool take_load(const json::object& load, int64_t now_ms);
+  bool is_router(std::string_view name) const;
+  /// Nothing when who sends it may report; otherwise why not.
+  Result<void> prove(const http::ServerRequest& request) const;
+  std::string metrics_text(int64_t now_ms);
+  json::array instances_told(int64_t now_ms) const;
   json::object state(int64_t now_ms) const;
   double load_of(const std::string& name, int64_t now_ms) const;
   /// Moves what is loaded to the end, leaves out what is full, and says so in `reason`.
@@ -82,6 +95,7 @@ class Server {
   policy::Advisor advisor_;
   std::map<std::string, Load, std::less<>> loads_;  // of routers
   std::deque<Decision> decisions_;                  // the newest decisions_kept, for GET /v1/state
+  Metrics metrics_;
   std::ofstream record_;
   std::unique_ptr<http::Server> server_;
 };

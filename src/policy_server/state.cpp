@@ -29,9 +29,9 @@ json::array segments_of(const policy::Advisor& advisor, int64_t now_ms) {
     }
   for (policy::AreaId area = 0; area < std::min(places.areas(), areas_told); ++area)
     for (policy::RegionId region = 0; region < count; ++region) {
-      const policy::Segment* segment = paths.segment(area, region);
-      if (!segment) continue;
-      json::object entry = told(*segment, paths.access(area, region, now_ms), now_ms);
+      const policy::Segment segment = paths.segment(area, region);
+      if (segment.reports() == 0) continue;
+      json::object entry = told(segment, paths.access(area, region, now_ms), now_ms);
       entry["area"] = places.area_name(area);
       entry["region"] = places.region_name(region);
       segments.push_back(std::move(entry));
@@ -40,6 +40,19 @@ json::array segments_of(const policy::Advisor& advisor, int64_t now_ms) {
 }
 
 }  // namespace
+
+json::array Server::instances_told(int64_t now_ms) const {
+  json::array told;
+  const auto& all = advisor_.instances();
+  for (size_t i = 1; i < all.size(); ++i)
+    told.push_back(json::object{{"name", all[i].name},
+                                {"age_ms", now_ms - all[i].heard_ms},
+                                {"live", all[i].heard_ms + policy::instance_lifetime_ms >= now_ms},
+                                {"taken", all[i].taken},
+                                {"late", all[i].late},
+                                {"left_out", all[i].left_out}});
+  return told;
+}
 
 json::object Server::state(int64_t now_ms) const {
   json::array gateways, routers, rtts, decisions;
@@ -53,7 +66,10 @@ json::object Server::state(int64_t now_ms) const {
                        {"uri", gateway.link_uri},
                        {"load", loads.share(id, now_ms)},
                        {"open", loads.is_open(id, now_ms)}};
-    if (loads.has_reported(id)) entry["report_age_ms"] = now_ms - loads.heard_ms(id);
+    if (loads.has_reported(id)) {
+      entry["report_age_ms"] = now_ms - loads.heard_ms(id);
+      entry["heard_by"] = advisor_.instances()[loads.source(id)].name;
+    }
     json::array features, prefixes;
     for (const auto& feature : gateway.features) features.emplace_back(feature);
     for (const auto& prefix : gateway.prefixes) prefixes.emplace_back(prefix);
@@ -76,6 +92,7 @@ json::object Server::state(int64_t now_ms) const {
         json::object{{"at_ms", decision.at_ms}, {"question", decision.question}, {"reason", decision.reason}});
   return {{"mode", policy::to_string(settings_.mode)},
           {"name", settings_.name},
+          {"instances", instances_told(now_ms)},
           {"gateways", std::move(gateways)},
           {"routers", std::move(routers)},
           {"rtts", std::move(rtts)},

@@ -88,7 +88,8 @@ void decide(benchmark::State& state) {
   for (auto _ : state) {
     const auto begin = std::chrono::steady_clock::now();
     benchmark::DoNotOptimize(
-        advisor.route(questions[number++ % questions.size()], 5000 + static_cast<int64_t>(number / 50)));
+        advisor.route(questions[number % questions.size()], 5000 + static_cast<int64_t>(number / 50)));
+    ++number;
     const auto end = std::chrono::steady_clock::now();
     if (took_us.size() < took_us.capacity())
       took_us.push_back(std::chrono::duration<float, std::micro>(end - begin).count());

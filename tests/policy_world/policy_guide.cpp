@@ -44,7 +44,7 @@ class PolicyGuide : public Guide {
  public:
   PolicyGuide(PolicyPlan plan, const World& world)
       : plan_(std::move(plan)), world_(world), topology_(topology_of(world)) {
-    for (int i = 0; i < plan_.instances; ++i) servers_.push_back(make_server());
+    for (int i = 0; i < plan_.instances; ++i) servers_.push_back(make_server(servers_.size()));
     for (size_t area = 0; area < world.weather.areas().size(); ++area)
       area_instances_.push_back(instance_of(world.nearest(static_cast<int>(area), 1).front()));
     for (size_t i = 0; i < world.fleet.gateways.size(); ++i) ids_[world.fleet.gateways[i].name] = static_cast<int>(i);
@@ -75,26 +75,28 @@ class PolicyGuide : public Guide {
 
   bool wants_reports() const override { return true; }
   void report(int second, std::vector<policy::GatewayReport> reports) override {
-    if (plan_.has_restart && second == world_.plan.seconds / 2) servers_.back() = make_server();
+    if (plan_.has_restart && second == world_.plan.seconds / 2) servers_.back() = make_server(servers_.size() - 1);
     std::vector<json::array> by_instance(servers_.size());
     for (const auto& report : reports)
       by_instance[instance_of(world_.fleet.gateways[ids_.at(report.gateway)].region)].push_back(
           policy::to_json(report));
-    for (size_t from = 0; from < servers_.size(); ++from)
+    for (size_t i = 0; i < servers_.size(); ++i)
+      if (!by_instance[i].empty())
+        on_the_way_.push_back({second + plan_.own_late_s, i, "/v1/reports", {{"reports", std::move(by_instance[i])}}});
+    deliver(second);
+    // What has come by now goes to the others; how late they hear it is on top of how late it was heard here.
+    const int on_top_s = std::max(0, plan_.others_late_s - plan_.own_late_s);
+    for (size_t from = 0; from < servers_.size() && servers_.size() > 1; ++from) {
+      const auto summary = parse_json(servers_[from]->summary((second + 1) * 1000LL));
       for (size_t to = 0; to < servers_.size(); ++to)
-        if (!by_instance[from].empty())
-          on_the_way_.push_back(
-              {second + (from == to ? plan_.own_late_s : plan_.others_late_s), to, by_instance[from]});
-    std::erase_if(on_the_way_, [&](Letter& letter) {
-      if (letter.due_s > second) return false;
-      ask(letter.to, "/v1/reports", {{"now_ms", (second + 1) * 1000LL}, {"reports", std::move(letter.reports)}});
-      return true;
-    });
+        if (to != from) on_the_way_.push_back({second + on_top_s, to, "/v1/exchange", summary->get_object()});
+    }
+    if (on_top_s == 0) deliver(second);
   }
 
   std::string remark() const override {
     if (!plan_.is_replayed) return {};
-    auto again = make_server();
+    auto again = make_server(0);
     size_t different = 0;
     for (const auto& [request, answer] : record_) different += again->respond(request, 0).body != answer;
     return fmt::format("{} of {} answers differ when replayed", different, record_.size());
@@ -104,11 +106,22 @@ class PolicyGuide : public Guide {
   struct Letter {
     int due_s = 0;
     size_t to = 0;
-    json::array reports;
+    std::string path;
+    json::object body;
   };
 
-  std::unique_ptr<policy_server::Server> make_server() const {
+  void deliver(int second) {
+    std::erase_if(on_the_way_, [&](Letter& letter) {
+      if (letter.due_s > second) return false;
+      letter.body["now_ms"] = (second + 1) * 1000LL;
+      ask(letter.to, std::move(letter.path), std::move(letter.body));
+      return true;
+    });
+  }
+
+  std::unique_ptr<policy_server::Server> make_server(size_t instance) const {
     policy_server::Settings settings;
+    settings.name = fmt::format("policy{}", instance);
     settings.takes_test_clock = true;
     settings.mode = plan_.mode == "static"    ? policy::Mode::static_rules
                     : plan_.mode == "generic" ? policy::Mode::generic

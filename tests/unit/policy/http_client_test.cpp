@@ -85,6 +85,29 @@ TEST_CASE("after 20 ms the static rules decide, a late answer changes nothing, a
   CHECK(asking.router() == "us-r2");
 }
 
+TEST_CASE("a policy server that is late three times in a row is left alone, then one question tries it") {
+  Asking asking;
+  asking.server.delay = 5s;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(asking.router() == "us-r1");
+    CHECK(asking.took == 20ms);
+  }
+  CHECK(asking.server.asked.size() == 3);
+  CHECK(asking.router() == "us-r1");
+  CHECK(asking.took < 1ms);
+  CHECK(asking.server.asked.size() == 3);
+  asking.world.run_for(2s);
+  CHECK(asking.router() == "us-r1");
+  CHECK(asking.took == 20ms);
+  CHECK(asking.server.asked.size() == 4);
+  CHECK(asking.router() == "us-r1");
+  CHECK(asking.took < 1ms);
+  asking.server.delay = 1ms;
+  asking.world.run_for(2s);
+  CHECK(asking.router() == "us-r2");
+  CHECK(asking.router() == "us-r2");
+}
+
 TEST_CASE("a policy server that refuses or talks nonsense is left alone for a while") {
   for (const int fault : {0, 1, 2}) {
     CAPTURE(fault);

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "http/peer_signature.hpp"
 #include "policy/wire.hpp"
+#include "policy_server/exchange.hpp"
 #include "sim/world.hpp"
 
 using namespace nearend;
@@ -111,4 +113,127 @@ TEST_CASE("the state tells topology, loads and the last decisions with their rea
   CHECK(object.at("gateways").as_array().size() == 2);
   CHECK(object.at("gateways").at(1).at("load").as_double() == doctest::Approx(0.4));
   CHECK(object.at("decisions").at(0).at("question").as_string() == "router for eu/de1");
+}
+
+TEST_CASE("reports and summaries must be signed where there is a key; questions need not") {
+  sim::World world(1);
+  sim::Host& host = world.add_host("policy", "us");
+  Server server(host.loop(), host.http_servers(), {.link_key = "k"},
+                {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1"}}});
+  const auto send = [&](std::string path, std::string body, std::string signature) {
+    std::optional<http::Response> out;
+    io::Scope scope(host.loop());
+    http::ServerRequest request{.method = "POST", .target = path, .path = path, .body = std::move(body)};
+    if (!signature.empty()) request.headers.emplace_back(http::peer_signature_header, std::move(signature));
+    scope.spawn(handle(server, std::move(request), out));
+    REQUIRE(out);
+    return out->status;
+  };
+  const std::string report = R"({"loads":[{"name":"eu1","used":1,"capacity":2}]})";
+  const std::string summary = R"({"instance":"eu","seq":1})";
+  const int64_t now_s = host.loop().wall_ms() / 1000;
+  const auto signature = [&](std::string_view key, std::string_view path, std::string_view body, int64_t at_s) {
+    return http::sign_for_peer(key, "POST", path, body, at_s);
+  };
+  CHECK(send("/v1/reports", report, "") == 403);
+  CHECK(send("/v1/exchange", summary, "") == 403);
+  CHECK(send("/v1/reports", report, signature("another", "/v1/reports", report, now_s)) == 403);
+  CHECK(send("/v1/reports", report, signature("k", "/v1/exchange", report, now_s)) == 403);
+  CHECK(send("/v1/reports", report, signature("k", "/v1/reports", report, now_s - 7200)) == 403);
+  CHECK(send("/v1/reports", report, signature("k", "/v1/reports", report, now_s)) == 200);
+  CHECK(send("/v1/exchange", summary, signature("k", "/v1/exchange", summary, now_s)) == 200);
+  CHECK(send("/v1/routers", R"({"region":"eu/de1"})", "") == 200);
+}
+
+namespace {
+
+/// Two instances on hosts of their own that tell each other.
+struct Pair {
+  static policy::Topology topology() {
+    return {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1:5070", {"play"}, {""}},
+                         {"us1", "us/va1", "sip:192.0.2.2:5070", {"play"}, {""}}},
+            .routers = {{"r", "us/va1", "sip:192.0.2.9:5071", ""}, {"s", "us/va1", "sip:192.0.2.10:5071", ""}},
+            .rtts = {{"eu/de1", "us/va1", 90}}};
+  }
+  struct Instance {
+    Instance(sim::World& world, const std::string& name, const std::string& address, const std::string& peer)
+        : settings{.name = name,
+                   .listen = {*parse_ip(address), 8090},
+                   .link_key = "k",
+                   .peers = {fmt::format("http://{}:8090", peer)}},
+          host(world.add_host(name, name, {*parse_ip(address)})),
+          server(host.loop(), host.http_servers(), settings, topology()),
+          exchange(host.loop(), host.http_client(), server, settings) {
+      REQUIRE(server.start());
+      exchange.start();
+    }
+    void report(std::string_view body) {
+      (void)server.respond({.method = "POST",
+                            .target = "/v1/reports",
+                            .path = "/v1/reports",
+                            .body = fmt::format(R"({{"reports":[{}]}})", body)},
+                           host.loop().wall_ms());
+    }
+    json::object state() {
+      const auto response =
+          server.respond({.method = "GET", .target = "/v1/state", .path = "/v1/state"}, host.loop().wall_ms());
+      return parse_json(response.body)->as_object();
+    }
+    Settings settings;
+    sim::Host& host;
+    Server server;
+    Exchange exchange;
+  };
+  sim::World world{1};
+  Instance eu{world, "eu", "192.0.2.101", "192.0.2.102"}, us{world, "us", "192.0.2.102", "192.0.2.101"};
+};
+
+}  // namespace
+
+TEST_CASE("an instance tells the others what its gateways and routers report") {
+  Pair pair;
+  pair.eu.report(R"({"gateway":"eu1","seq":1,"load":{"used":70,"capacity":100},
+                     "segments":[{"region":"us/va1","packets":500,"lost":50,"jitter_ms":4,"rtt_ms":300}]})");
+  (void)pair.eu.server.respond({.method = "POST",
+                                .target = "/v1/reports",
+                                .path = "/v1/reports",
+                                .body = R"({"loads":[{"name":"r","used":97,"capacity":100}]})"},
+                               pair.eu.host.loop().wall_ms());
+  pair.world.run_for(2500ms);
+  const json::object state = pair.us.state();
+  REQUIRE(state.at("instances").as_array().size() == 1);
+  CHECK(state.at("instances").at(0).at("name").as_string() == "eu");
+  CHECK(state.at("instances").at(0).at("live").as_bool());
+  CHECK(state.at("gateways").at(0).at("load").as_double() == doctest::Approx(0.7));
+  CHECK(state.at("gateways").at(0).at("heard_by").as_string() == "eu");
+  CHECK(state.at("routers").at(0).at("load").as_double() == doctest::Approx(0.97));
+  REQUIRE(state.at("segments").as_array().size() == 1);
+  CHECK(state.at("segments").at(0).at("loss_percent").to_number<double>() > 5);
+  // It is told on by nobody else: what one has by hearsay, it does not tell again.
+  CHECK_FALSE(pair.us.server.summary(pair.us.host.loop().wall_ms()).contains("eu1"));
+}
+
+TEST_CASE("what is counted and how old it is stands in the metrics") {
+  Pair pair;
+  pair.eu.report(R"({"gateway":"eu1","seq":1,"load":{"used":70,"capacity":100}})");
+  pair.eu.report(R"({"gateway":"stranger","seq":1,"load":{"used":70,"capacity":100}})");
+  pair.world.run_for(2500ms);
+  (void)pair.us.server.respond({.method = "POST",
+                                .target = "/v1/routes",
+                                .path = "/v1/routes",
+                                .body = R"({"a":{"gateway":"eu1"},"b":{"gateway":"us1"}})"},
+                               pair.us.host.loop().wall_ms());
+  const auto text =
+      pair.us.server.respond({.method = "GET", .target = "/metrics", .path = "/metrics"}, pair.us.host.loop().wall_ms())
+          .body;
+  for (const char* line :
+       {"nearend_policy_decisions_total{mode=\"quality\",reason=\"best\"}",
+        "nearend_policy_answer_us_bucket{path=\"/v1/routes\"", "nearend_policy_reports_total{source=\"eu1\"}",
+        "nearend_policy_reports_refused_total{why=\"stranger\"}", "nearend_policy_report_age_ms{gateway=\"eu1\"} 2",
+        "nearend_policy_moves_total{outcome=\"granted\"}", "nearend_policy_exchange_age_ms{instance=\"eu\"}",
+        "nearend_policy_instances 2",
+        "nearend_policy_exchange_told_total{peer=\"http://192.0.2.101:8090/v1/exchange\"}"}) {
+    CAPTURE(line);
+    CHECK(text.contains(line));
+  }
 }
