@@ -18,6 +18,10 @@ nearend_program_test(interop.codecs 120 python3 ${CMAKE_CURRENT_SOURCE_DIR}/inte
 # machine is no measure.
 nearend_program_test(lab.flows 1500 $<TARGET_FILE:nearend> lab flows --rtt 100 --margin 400 --out ${CMAKE_BINARY_DIR}/lab)
 
+# A few calls without policy servers; `nearend lab policy-faults` sets up 500 in each state.
+nearend_program_test(lab.policy_faults 60 $<TARGET_FILE:nearend> lab policy-faults --calls 5 --rate 10 --only frozen,garbage --margin 400
+                     --out ${CMAKE_BINARY_DIR}/lab-faults)
+
 add_test(NAME tree.rules COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/tidy.py --layers)
 add_test(NAME tree.configuration COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:nearend>
          -DPAGE=${CMAKE_SOURCE_DIR}/docs/configuration.md -P ${CMAKE_CURRENT_SOURCE_DIR}/same_page.cmake)

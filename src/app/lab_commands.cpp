@@ -57,6 +57,26 @@ void add_flows(CLI::App& lab, LabOptions& options, std::function<int()>& action)
   flows->callback([&options, &action] { action = [&options] { return run_flows(options); }; });
 }
 
+void add_policy_faults(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
+  CLI::App* faults = lab.add_subcommand(
+      "policy-faults", "Set calls up while the policy servers are killed, frozen, cut off or answer garbage");
+  faults->add_option("--calls", options.faults.calls, "In each state")->capture_default_str();
+  faults->add_option("--rate", options.faults.rate, "Calls a second")->capture_default_str();
+  faults->add_option("--rtt", options.faults.rtt_ms, "Round trip gateway to router in ms")->capture_default_str();
+  faults->add_option("--only", options.only, "States, comma separated: cut, frozen, killed, garbage");
+  faults->add_option("--margin", options.faults.margin_ms,
+                     "Added to the bound, in ms: for debug builds and busy machines");
+  faults->add_flag("--json", options.faults.is_json, "One JSON object a state");
+  faults->add_option("--out", options.faults.directory, "Where logs go (default out/lab)");
+  faults->callback([&options, &action] {
+    action = [&options] {
+      if (!options.only.empty())
+        for (std::string_view state : split(options.only, ',')) options.faults.only.emplace_back(state);
+      return lab::run_policy_faults(options.faults);
+    };
+  });
+}
+
 void add_app(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
   CLI::App* app = lab.add_subcommand("app", "A small customer application: serves <directory>/<path>.xml as TwiML");
   app->add_option("--listen", options.listen, "Address and port (default 0.0.0.0:80)");
@@ -71,6 +91,7 @@ void add_lab(CLI::App& app, LabOptions& options, std::function<int()>& action) {
   CLI::App* lab = app.add_subcommand("lab", "Real processes in network namespaces with an emulated wide-area network");
   lab->require_subcommand(1);
   add_flows(*lab, options, action);
+  add_policy_faults(*lab, options, action);
   add_app(*lab, options, action);
   CLI::App* demo = app.add_subcommand(
       "demo", "Five regions on this machine: phones talk, media stays near them, the figures prove it");

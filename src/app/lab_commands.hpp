@@ -14,6 +14,7 @@ namespace nearend::app {
 /// Options of the lab's subcommands, as the command line fills them.
 struct LabOptions {
   lab::FlowsOptions flows;
+  lab::PolicyFaultsOptions faults;
   lab::AppOptions app;
   lab::DemoOptions demo;
   std::string rtts, only, listen;

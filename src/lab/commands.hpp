@@ -23,6 +23,21 @@ int run_flows(const FlowsOptions& options);
 /// Id and one line of words for each flow.
 std::vector<std::pair<std::string, std::string>> list_flows();
 
+/// `nearend lab policy-faults`: calls are set up while the policy servers are well, killed, frozen, cut off or answer
+/// garbage; the time from INVITE to the callee's answer is compared.
+struct PolicyFaultsOptions {
+  int calls = 500;  ///< In each state.
+  int rate = 10;    ///< Calls a second.
+  int rtt_ms = 50;
+  std::vector<std::string> only;  ///< States beside the healthy one; empty: all.
+  double margin_ms = 0;           ///< Added to the bound.
+  bool is_json = false;
+  std::string directory;
+  std::string program;
+};
+/// Exit code: 0 no call failed and none of them took 50 ms longer at p50 or p99, 1 otherwise, 77 skipped.
+int run_policy_faults(const PolicyFaultsOptions& options);
+
 /// `nearend lab app`: the lab's customer application. Serves `<directory>/<path>.xml` as TwiML and other files by their
 /// names, after thinking for a while; prints one line a request.
 struct AppOptions {

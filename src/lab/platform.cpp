@@ -64,6 +64,8 @@ Result<void> Platform::make_sites() {
       wanted.emplace_back(media_node_name(region, i + 1), &region.node_addresses[i]);
   }
   for (auto& access : plan_.accesses) wanted.emplace_back(access.name, &access.address);
+  for (auto& region : plan_.regions)
+    if (plan_.has_policy_sites) wanted.emplace_back(policy_name(region), &region.policy_address);
   wanted.emplace_back("app", &plan_.app);
   for (const auto& [name, address] : wanted) {
     const auto site = wan_.add_site(name);
@@ -71,6 +73,8 @@ Result<void> Platform::make_sites() {
     sites_[name] = *site;
     *address = wan_.address(*site);
   }
+  for (auto& region : plan_.regions)
+    if (!plan_.has_policy_sites) region.policy_address = region.address;
   for (const AccessPlan& access : plan_.accesses) {
     wan_.set_paths(site(access.name), site(access.region), one_way(access_ms));
   }
@@ -90,8 +94,18 @@ Result<void> Platform::make_sites() {
       if (a.name != b.name) wan_.set_paths(site(a.name), site(b.name), one_way(edge_to_edge_ms));
     }
   }
+  if (plan_.has_policy_sites) join_policies();
   wan_.add_tap(capture_);
   return wan_.start();
+}
+
+void Platform::join_policies() {
+  for (const RegionPlan& region : plan_.regions)
+    for (const RegionPlan& other : plan_.regions) {
+      const bool is_own = other.name == region.name;
+      wan_.set_paths(site(policy_name(region)), site(other.name), one_way(is_own ? node_ms : edge_to_edge_ms));
+      if (!is_own) wan_.set_paths(site(policy_name(region)), site(policy_name(other)), one_way(edge_to_edge_ms));
+    }
 }
 
 Result<void> Platform::start_app(const std::string& program) {
@@ -125,7 +139,8 @@ Result<void> Platform::start_media_nodes(const std::string& program, const Regio
 Result<void> Platform::start_role(const std::string& program, const RegionPlan& region, const std::string& role,
                                   uint16_t port, bool is_udp) {
   const std::string name = fmt::format("{}-{}", region.name, role);
-  auto process = Process::start(wan_.net(site(region.name)),
+  const bool is_apart = role == "policy" && plan_.has_policy_sites;
+  auto process = Process::start(wan_.net(site(is_apart ? name : region.name)),
                                 {.name = name,
                                  .arguments = {program, role, "--config", (directory_ / (name + ".toml")).string()},
                                  .directory = directory_,

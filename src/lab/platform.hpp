@@ -47,6 +47,8 @@ class Platform {
   void set_core_rtt(double rtt_ms);
   /// Nothing gets to the site nor out of it any more.
   void cut_off(const std::string& site);
+  /// Policy servers with sites of their own are reached again by everybody who was.
+  void join_policies();
   void set_rtt(const std::string& a, const std::string& b, double rtt_ms);
   /// The first program that has ended though it should run, with its last words; empty when all are well.
   std::string casualties();

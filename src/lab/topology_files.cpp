@@ -50,8 +50,9 @@ std::string topology_file(const PlatformPlan& plan) {
 
 std::string common(const PlatformPlan& plan, const RegionPlan& region) {
   std::string out = "topology = \"topology.toml\"\n";
-  out += fmt::format("{{listen}}[policy]\nurl = \"{}\"\n\n[log]\nlevel = \"debug\"\n\n",
-                     plan.has_policy ? fmt::format("http://{}:{}", region.address.to_string(), policy_port) : "");
+  out +=
+      fmt::format("{{listen}}[policy]\nurl = \"{}\"\n\n[log]\nlevel = \"debug\"\n\n",
+                  plan.has_policy ? fmt::format("http://{}:{}", region.policy_address.to_string(), policy_port) : "");
   return out;
 }
 
@@ -162,11 +163,12 @@ std::string router_file(const PlatformPlan& plan, const RegionPlan& region, cons
 std::string policy_file(const PlatformPlan& plan, const RegionPlan& region) {
   std::vector<std::string> peers;
   for (const RegionPlan& other : plan.regions)
-    if (other.name != region.name) peers.push_back(fmt::format("http://{}:{}", other.address.to_string(), policy_port));
+    if (other.name != region.name)
+      peers.push_back(fmt::format("http://{}:{}", other.policy_address.to_string(), policy_port));
   return fmt::format(
       "topology = \"topology.toml\"\n\n[policy_server]\nname = \"{}-policy\"\nlisten = \"{}:{}\"\nlink_key = \"{}\"\n"
       "peers = {}\n",
-      region.name, region.address.to_string(), policy_port, shared_link_key, quoted(peers));
+      region.name, region.policy_address.to_string(), policy_port, shared_link_key, quoted(peers));
 }
 
 Result<void> write_text(const std::filesystem::path& file, const std::string& text) {
@@ -180,6 +182,10 @@ Result<void> write_text(const std::filesystem::path& file, const std::string& te
 
 std::string media_node_name(const RegionPlan& region, size_t number) {
   return fmt::format("{}-media{}", region.name, number);
+}
+
+std::string policy_name(const RegionPlan& region) {
+  return region.name + "-policy";
 }
 
 Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::path& directory) {

@@ -20,10 +20,14 @@ struct RegionPlan {
   IpAddress address;                                 ///< Filled in by Platform.
   size_t media_nodes = 0;                 ///< Apart, each a site of its own ("eu-media1" …); 0: in the gateway.
   std::vector<IpAddress> node_addresses;  ///< Filled in by Platform.
+  IpAddress policy_address;               ///< Filled in by Platform.
 };
 
 /// The site of one of a region's media nodes, and its program's name; they count from 1.
 std::string media_node_name(const RegionPlan& region, size_t number);
+
+/// The site of a region's policy server where it is one of its own, and its program's name.
+std::string policy_name(const RegionPlan& region);
 
 /// One access network: a provider of a region's gateway, and where phones live.
 struct AccessPlan {
@@ -32,7 +36,7 @@ struct AccessPlan {
   std::string prefix;  ///< The numbers that are reached through it.
   bool can_direct = false;
   std::string srtp = "off";  ///< As the gateway's setting of the provider.
-  IpAddress address;  ///< Filled in by Platform.
+  IpAddress address;         ///< Filled in by Platform.
 };
 
 /// A number of the platform: TwiML at a path of the application server, or bridged by the gateway.
@@ -63,6 +67,7 @@ struct PlatformPlan {
   bool has_continuations = true;
   bool is_direct = false;
   bool has_policy = true;
+  bool has_policy_sites = false;  ///< Each policy server on a machine of its own, so that it can be cut off.
 };
 
 constexpr uint16_t sip_port = 5060;

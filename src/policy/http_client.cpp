@@ -15,6 +15,33 @@ namespace {
 /// One answer may be late by chance.
 constexpr int late_max = 3;
 
+// A server that has gone mad must not send calls to strangers: who it names must be in our topology, where there is
+// one.
+bool is_known(const Topology& topology, const std::vector<RouterChoice>& routers) {
+  return topology.routers.empty() || std::ranges::all_of(routers, [&](const RouterChoice& router) {
+           const auto known = std::ranges::find(topology.routers, router.name, &RouterEntry::name);
+           return known != topology.routers.end() && known->link_uri == router.uri;
+         });
+}
+
+bool is_known(const Topology& topology, const std::vector<RouteChoice>& hops) {
+  return topology.gateways.empty() || std::ranges::all_of(hops, [&](const RouteChoice& hop) {
+           const auto known = std::ranges::find(topology.gateways, hop.gateway, &GatewayEntry::name);
+           return known != topology.gateways.end() && known->link_uri == hop.uri;
+         });
+}
+
+bool is_known(const Topology& topology, const RouteAnswer& answer) {
+  return is_known(topology, answer.hops) &&
+         std::ranges::all_of(answer.alternatives, [&](const auto& hops) { return is_known(topology, hops); });
+}
+
+bool is_known(const Topology& topology, const ResourceAnswer& answer, const ResourceQuery& query) {
+  return answer.region == query.near_region || answer.region == query.router_region ||
+         std::ranges::find(topology.gateways, answer.region, &GatewayEntry::region) != topology.gateways.end() ||
+         std::ranges::find(topology.routers, answer.region, &RouterEntry::region) != topology.routers.end();
+}
+
 }  // namespace
 
 HttpPolicyClient::HttpPolicyClient(io::Loop& loop, http::Client& http, ClientSettings settings, Topology topology)
@@ -70,12 +97,20 @@ void HttpPolicyClient::note_failure(bool is_late) {
   if (late_ >= late_max) rests_until_ = loop_.now() + settings_.rest;
 }
 
+void HttpPolicyClient::note_nonsense(std::string_view path) {
+  telemetry::counter("nearend_policy_nonsense_total").add();
+  telemetry::warn("policy server talks nonsense, static rules decide", {{"path", path}});
+  note_failure(false);
+}
+
 Task<RouterAnswer> HttpPolicyClient::pick_routers(RouterQuery query) {
   json::object body = to_json(query);
   auto value = co_await ask("/v1/routers", std::move(body));
   if (value) {
     auto answer = router_answer_from(*value);
-    if (answer && !answer->routers.empty()) co_return std::move(*answer);
+    const bool is_sound = answer && is_known(topology_, answer->routers);
+    if (!is_sound) note_nonsense("/v1/routers");
+    if (is_sound && !answer->routers.empty()) co_return std::move(*answer);
   }
   RouterAnswer answer = static_routers(topology_, query);
   answer.is_fallback = true;
@@ -87,7 +122,9 @@ Task<RouteAnswer> HttpPolicyClient::pick_route(RouteQuery query) {
   auto value = co_await ask("/v1/routes", std::move(body));
   if (value) {
     auto answer = route_answer_from(*value);
-    if (answer && !answer->hops.empty()) co_return std::move(*answer);
+    const bool is_sound = answer && is_known(topology_, *answer);
+    if (!is_sound) note_nonsense("/v1/routes");
+    if (is_sound && !answer->hops.empty()) co_return std::move(*answer);
   }
   RouteAnswer answer = static_route(topology_, query);
   answer.is_fallback = true;
@@ -99,7 +136,9 @@ Task<ResourceAnswer> HttpPolicyClient::pick_resource(ResourceQuery query) {
   auto value = co_await ask("/v1/media-resources", std::move(body));
   if (value) {
     auto answer = resource_answer_from(*value);
-    if (answer) co_return std::move(*answer);
+    const bool is_sound = answer && is_known(topology_, *answer, query);
+    if (!is_sound) note_nonsense("/v1/media-resources");
+    if (is_sound) co_return std::move(*answer);
   }
   ResourceAnswer answer = static_resource(topology_, query);
   answer.is_fallback = true;

@@ -40,6 +40,8 @@ class HttpPolicyClient : public Client {
   ClientSettings settings_;
   Topology topology_;
   void note_failure(bool is_late);
+  /// An answer that is none, or names somebody whom the topology does not know.
+  void note_nonsense(std::string_view path);
 
   io::Instant rests_until_{};
   int late_ = 0;     // deadlines missed in a row

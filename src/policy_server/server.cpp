@@ -167,7 +167,7 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
   if (path == "/v1/media-resources") {
     auto query = policy::resource_query_from(body);
     if (!query) return pass(query);
-    const policy::ResourceAnswer resource = policy::static_resource(topology_, *query);
+    const policy::ResourceAnswer resource = pick_resource(*query, now_ms);
     remember(fmt::format("resource {} near {}", query->kind, query->near_region), resource.reason, now_ms);
     return policy::to_json(resource);
   }
@@ -193,34 +193,6 @@ Result<json::object> Server::explain(const json::value& body, int64_t now_ms) {
                                       {"confidence", each.estimate.confidence}});
   return json::object{{"mode", policy::to_string(advisor_.mode_of(query->account))},
                       {"candidates", std::move(candidates)}};
-}
-
-double Server::load_of(const std::string& name, int64_t now_ms) const {
-  auto found = loads_.find(name);
-  const int64_t lifetime_ms = std::chrono::milliseconds(settings_.load_lifetime).count();
-  if (found == loads_.end() || now_ms - found->second.seen_ms > lifetime_ms) return 0;
-  return found->second.share();
-}
-
-template <class Choice, class NameOf>
-void Server::guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason, int64_t now_ms) const {
-  std::vector<Choice> free, loaded, full;
-  for (Choice& choice : choices) {
-    const double share = load_of(name_of(choice), now_ms);
-    auto& where = share >= settings_.exclude_from ? full : share >= settings_.penalty_from ? loaded : free;
-    if (share >= settings_.penalty_from) reason += fmt::format("; {} is {:.0f} % full", name_of(choice), share * 100);
-    where.push_back(std::move(choice));
-  }
-  choices = std::move(free);
-  choices.insert(choices.end(), std::make_move_iterator(loaded.begin()), std::make_move_iterator(loaded.end()));
-  if (choices.empty()) choices = std::move(full);
-}
-
-policy::RouterAnswer Server::pick_routers(const policy::RouterQuery& query, int64_t now_ms) {
-  policy::RouterAnswer picked = policy::static_routers(topology_, query);
-  guard(picked.routers, [](const policy::RouterChoice& router) { return router.name; }, picked.reason, now_ms);
-  remember(fmt::format("router for {}", query.region), picked.reason, now_ms);
-  return picked;
 }
 
 void Server::remember(std::string question, std::string_view reason, int64_t now_ms) {

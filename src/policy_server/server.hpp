@@ -41,9 +41,9 @@ void describe(config::Section& section, Settings& settings);
 /// The first setting that cannot work: its key, a colon, and what would be right.
 Result<void> checked(const Settings& settings);
 
-/// What is asked which, as a server: a policy::Advisor for routes, static rules for routers and resources, with the
-/// load that gateways and routers report. Soft state only; a restart knows all again after the next reports. The policy
-/// API is in docs/openapi/policy.yaml. Loop's thread only.
+/// What is asked which, as a server: a policy::Advisor for routes, live delays and loads for routers and resources.
+/// Soft state only; a restart knows all again after the next reports. The policy API is in docs/openapi/policy.yaml.
+/// Loop's thread only.
 class Server {
  public:
   Server(io::Loop& loop, http::ServerFactory& servers, Settings settings, policy::Topology topology);
@@ -71,6 +71,7 @@ class Server {
 
   Result<json::object> answer(std::string_view path, const json::value& body, int64_t now_ms);
   policy::RouterAnswer pick_routers(const policy::RouterQuery& query, int64_t now_ms);
+  policy::ResourceAnswer pick_resource(const policy::ResourceQuery& query, int64_t now_ms);
   Result<json::object> explain(const json::value& body, int64_t now_ms);
   Result<json::object> take_reports(const json::value& body, int64_t now_ms);
   Result<json::object> take_summary(const json::value& body, int64_t now_ms);
@@ -82,9 +83,12 @@ class Server {
   json::array instances_told(int64_t now_ms) const;
   json::object state(int64_t now_ms) const;
   double load_of(const std::string& name, int64_t now_ms) const;
-  /// Moves what is loaded to the end, leaves out what is full, and says so in `reason`.
-  template <class Choice, class NameOf>
-  void guard(std::vector<Choice>& choices, NameOf name_of, std::string& reason, int64_t now_ms) const;
+  /// Round trip by what is measured, else by the topology.
+  double rtt_ms(std::string_view a, std::string_view b, int64_t now_ms) const;
+  /// Moves what is loaded to the end, leaves out what is full, and says so in `reason`; how many are neither.
+  size_t guard(std::vector<policy::RouterChoice>& routers, std::string& reason, int64_t now_ms) const;
+  /// Why a region cannot give this resource now; empty when it can.
+  std::string lacks(std::string_view region, std::string_view kind, int64_t now_ms) const;
   void remember(std::string question, std::string_view reason, int64_t now_ms);
   void record(const http::ServerRequest& request, const http::Response& response, int64_t now_ms);
 
@@ -93,8 +97,9 @@ class Server {
   Settings settings_;
   policy::Topology topology_;
   policy::Advisor advisor_;
-  std::map<std::string, Load, std::less<>> loads_;  // of routers
-  std::deque<Decision> decisions_;                  // the newest decisions_kept, for GET /v1/state
+  std::map<std::string, Load, std::less<>> loads_;                           // of routers
+  std::map<std::pair<std::string, std::string>, std::string> last_routers_;  // by account and region
+  std::deque<Decision> decisions_;  // the newest decisions_kept, for GET /v1/state
   Metrics metrics_;
   std::ofstream record_;
   std::unique_ptr<http::Server> server_;

@@ -1,5 +1,6 @@
 """Rows of the policy server: days of the simulated world, what a decision and a report cost, in process and over HTTP."""
 import json
+import os
 import subprocess
 
 import policy_http
@@ -73,3 +74,19 @@ def over_http(options, table):
             f"{policy_http.REGIONS * policy_http.GATEWAYS} reports a second beside; {weight:.0f} bytes a segment")
     holds = best["p50_us"] <= 300 and best["p99_us"] <= 2000 and failed == 0 and weight < 200
     table.put("policy-http", text, holds, "tools/bench policy-http", before)
+
+
+def faults(options, table):
+    """Calls set up while the policy servers are well, then in each bad state, against the well ones of the same run."""
+    before = results.load()
+    calls = options.times * 10  # 500 unless fewer are wanted
+    run = subprocess.run([options.program, "lab", "policy-faults", "--json", "--calls", str(calls), "--out",
+                          os.path.join(options.build, "bench-lab")], capture_output=True, text=True)
+    if run.returncode == 77:
+        return table.put("policy-faults", "the lab was skipped here", None, "tools/bench policy-faults", before)
+    states = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    text = "; ".join(f"{one['state']}: {one['failed']} failed, p50 {one['p50_ms']:.0f} ms ({one['added_p50_ms']:+.1f}), p99 {one['p99_ms']:.0f} ms "
+                     f"({one['added_p99_ms']:+.1f})" for one in states)
+    holds = run.returncode == 0 and len(states) == 5 and calls >= 500
+    command = "tools/bench policy-faults" + ("" if options.times == 50 else f" --times {options.times}")
+    table.put("policy-faults", f"{calls} calls each; {text or run.stderr.strip()[-200:]}", holds, command, before)

@@ -14,7 +14,8 @@ constexpr std::string_view answer_of_server =
 
 Topology topology() {
   Topology all;
-  all.routers = {{.name = "us-r1", .region = "us/va1", .link_uri = "sip:198.51.100.9:5070;transport=tcp"}};
+  all.routers = {{.name = "us-r1", .region = "us/va1", .link_uri = "sip:198.51.100.9:5070;transport=tcp"},
+                 {.name = "us-r2", .region = "us/va1", .link_uri = "sip:198.51.100.8:5070;transport=tcp"}};
   all.gateways = {{.name = "eu-gw1", .region = "eu/de1", .link_uri = "sip:198.51.100.7:5070", .prefixes = {""}}};
   return all;
 }
@@ -126,6 +127,21 @@ TEST_CASE("a policy server that refuses or talks nonsense is left alone for a wh
     asking.server.body = answer_of_server;
     asking.world.run_for(2s);
     CHECK(asking.router() == "us-r2");
+  }
+}
+
+TEST_CASE("an answer that names strangers, or known names at strange addresses, is nonsense") {
+  for (const char* body :
+       {R"({"routers":[{"name":"nobody","region":"us/va1","uri":"sip:198.51.100.8:5070;transport=tcp"}]})",
+        R"({"routers":[{"name":"us-r2","region":"us/va1","uri":"sip:203.0.113.1:5070;transport=tcp"}]})",
+        R"({"routers":7})", "[]"}) {
+    CAPTURE(body);
+    Asking asking;
+    asking.server.body = body;
+    CHECK(asking.router() == "us-r1");
+    CHECK(asking.is_fallback);
+    CHECK(asking.router() == "us-r1");
+    CHECK(asking.server.asked.size() == 1);
   }
 }
 

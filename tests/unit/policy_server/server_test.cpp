@@ -69,6 +69,79 @@ TEST_CASE("the nearest router comes first, unless it is loaded; a full one is le
   CHECK(bench.routers() == Bench::Names{"near", "far"});
 }
 
+TEST_CASE("an account stays at its router until another is clearly nearer, by what is measured") {
+  sim::World world(1);
+  sim::Host& host = world.add_host("policy", "us");
+  Server server(host.loop(), host.http_servers(), {},
+                {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1:5070", {}, {""}}},
+                 .routers = {{"a", "us/va1", "sip:192.0.2.9:5071", ""}, {"b", "us/oh1", "sip:192.0.2.8:5071", ""}},
+                 .rtts = {{"eu/de1", "us/va1", 90}, {"eu/de1", "us/oh1", 100}}});
+  uint64_t seq = 0;
+  const auto measured = [&](std::string_view region, int rtt_ms) {
+    for (int i = 0; i < 60; ++i) {
+      ++seq;
+      (void)server.respond(
+          {.method = "POST",
+           .target = "/v1/reports",
+           .path = "/v1/reports",
+           .body = fmt::format(
+               R"({{"reports":[{{"gateway":"eu1","seq":{},"segments":[{{"region":"{}","packets":1,"rtt_ms":{}}}]}}]}})",
+               seq, region, rtt_ms)},
+          1'000'000 + static_cast<int64_t>(seq) * 1000);
+    }
+  };
+  const auto first = [&] {
+    const auto response = server.respond({.method = "POST",
+                                          .target = "/v1/routers",
+                                          .path = "/v1/routers",
+                                          .body = R"({"region":"eu/de1","account":"AC1"})"},
+                                         1'000'000 + static_cast<int64_t>(seq) * 1000);
+    return policy::router_answer_from(*parse_json(response.body))->routers.front().name;
+  };
+  CHECK(first() == "a");
+  measured("us/va1", 115);
+  CHECK(first() == "a");
+  measured("us/va1", 160);
+  CHECK(first() == "b");
+  measured("us/va1", 90);
+  CHECK(first() == "b");
+}
+
+TEST_CASE("a resource is used in the callers' region while it has room, else where it adds least delay") {
+  sim::World world(1);
+  sim::Host& host = world.add_host("policy", "us");
+  Server server(host.loop(), host.http_servers(), {},
+                {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1:5070", {"play"}, {""}},
+                              {"fr1", "eu/fr1", "sip:192.0.2.2:5070", {"play", "record"}, {""}}},
+                 .routers = {{"a", "us/va1", "sip:192.0.2.9:5071", ""}},
+                 .rtts = {{"eu/de1", "us/va1", 90}, {"eu/de1", "eu/fr1", 10}, {"eu/fr1", "us/va1", 80}}});
+  const auto answer = [&](std::string_view kind) {
+    const auto response = server.respond(
+        {.method = "POST",
+         .target = "/v1/media-resources",
+         .path = "/v1/media-resources",
+         .body = fmt::format(R"({{"kind":"{}","near":{{"region":"eu/de1"}},"router_region":"us/va1"}})", kind)},
+        1000);
+    const auto told = policy::resource_answer_from(*parse_json(response.body));
+    return told->region + (told->is_local ? " local" : "");
+  };
+  const auto report = [&](std::string_view gateway, int used) {
+    (void)server.respond(
+        {.method = "POST",
+         .target = "/v1/reports",
+         .path = "/v1/reports",
+         .body = fmt::format(R"({{"loads":[{{"name":"{}","used":{},"capacity":100}}]}})", gateway, used)},
+        1000);
+  };
+  CHECK(answer("play") == "eu/de1 local");
+  CHECK(answer("record") == "eu/fr1");
+  CHECK(answer("transcode") == "us/va1");
+  report("eu1", 96);
+  CHECK(answer("play") == "eu/fr1");
+  report("fr1", 96);
+  CHECK(answer("play") == "us/va1");
+}
+
 TEST_CASE("a load report counts for its lifetime only") {
   Bench bench;
   bench.report("near", 97);
@@ -119,7 +192,7 @@ TEST_CASE("reports and summaries must be signed where there is a key; questions 
   sim::World world(1);
   sim::Host& host = world.add_host("policy", "us");
   Server server(host.loop(), host.http_servers(), {.link_key = "k"},
-                {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1"}}});
+                {.gateways = {{"eu1", "eu/de1", "sip:192.0.2.1", {}, {""}}}});
   const auto send = [&](std::string path, std::string body, std::string signature) {
     std::optional<http::Response> out;
     io::Scope scope(host.loop());
