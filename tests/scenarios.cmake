@@ -40,7 +40,7 @@ if(sim_sources)
   target_link_libraries(sim_flows PRIVATE nearend_doctest_main nearend_sim nearend_gateway nearend_router
                         nearend_policy_server)
   nearend_use_precompiled(sim_flows nearend_test_headers)
-  foreach(suite flows kill setups soak)
+  foreach(suite flows kill setups soak ways)
     add_test(NAME sim.${suite} COMMAND sim_flows --test-suite=${suite})
     set_tests_properties(sim.${suite} PROPERTIES TIMEOUT 1500)
   endforeach()

@@ -139,6 +139,10 @@ void fill_from_topology(GatewayFile& file, const policy::Topology& topology) {
   if (own.link_neighbours.empty())
     for (const auto& gateway : topology.gateways)
       if (gateway.name != own.name) own.link_neighbours.push_back(gateway.link_uri);
+  if (!own.echo_listen)
+    for (const auto& gateway : topology.gateways)
+      if (gateway.name == own.name) own.echo_listen = gateway.echo;
+  own.topology = topology;
 }
 void fill_from_topology(RouterFile& file, const policy::Topology& topology) {
   file.common.policy.link_key = file.router.link_key;

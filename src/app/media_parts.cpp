@@ -1,5 +1,7 @@
 #include "app/media_parts.hpp"
 
+#include <algorithm>
+
 #include "http/curl_client.hpp"
 #include "io/tls_context.hpp"
 #include "media/local_control.hpp"
@@ -51,5 +53,23 @@ media::Control& MediaParts::control() {
   if (far_) return *far_;
   return node_->control();
 }
+
+RelayParts::RelayParts(io::AsioWorld& world, const policy::Topology& topology, std::string_view own_region,
+                       const MediaNodesSettings& nodes, const std::string& peer_key, const std::string& client) {
+  for (const policy::GatewayEntry& gateway : topology.gateways) {
+    const bool is_known = std::ranges::find(relays_, gateway.region, &Relay::region) != relays_.end();
+    if (gateway.relay_url.empty() || gateway.region == own_region || is_known) continue;
+    if (!client_)
+      client_ = std::make_unique<http::CurlClient>(
+          world.loop, world.dns,
+          http::CurlSettings{
+              .ca_file = nodes.trust_file, .certificate_file = nodes.certificate_file, .key_file = nodes.key_file});
+    const media::HttpControl::Settings settings{
+        .url = gateway.relay_url, .peer_key = peer_key, .client = client, .unreachable_after = nodes.unreachable_after};
+    relays_.push_back({gateway.region, std::make_unique<media::HttpControl>(world.loop, *client_, settings)});
+  }
+}
+
+RelayParts::~RelayParts() = default;
 
 }  // namespace nearend::app

@@ -10,8 +10,10 @@
 #include "io/asio_world.hpp"
 #include "media/control.hpp"
 #include "media/node.hpp"
+#include "policy/policy.hpp"
 
 namespace nearend::media {
+class HttpControl;
 class LocalNode;
 class NodeFleet;
 }  // namespace nearend::media
@@ -45,6 +47,24 @@ class MediaParts {
   std::unique_ptr<media::LocalNode> node_;  // one of the two
   std::unique_ptr<http::CurlClient> client_;
   std::unique_ptr<media::NodeFleet> far_;
+};
+
+/// Media nodes of other regions by which a router may take talks. Commands to them are signed with the platform's key.
+class RelayParts {
+ public:
+  /// Of the topology's gateways that name one, but those of `own_region`.
+  RelayParts(io::AsioWorld& world, const policy::Topology& topology, std::string_view own_region,
+             const MediaNodesSettings& nodes, const std::string& peer_key, const std::string& client);
+  ~RelayParts();
+  struct Relay {
+    std::string region;
+    std::unique_ptr<media::HttpControl> control;
+  };
+  const std::vector<Relay>& all() const { return relays_; }
+
+ private:
+  std::unique_ptr<http::CurlClient> client_;
+  std::vector<Relay> relays_;
 };
 
 }  // namespace nearend::app

@@ -1,6 +1,7 @@
 #include "api/rest_api.hpp"
 #include "app/media_parts.hpp"
 #include "app/role_base.hpp"
+#include "media/http_control.hpp"
 #include "router/router.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite.hpp"
@@ -12,8 +13,10 @@ class RouterRole final : public RoleBase {
  public:
   explicit RouterRole(Loaded<RouterFile> loaded)
       : file_(std::move(loaded.file)),
-        policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)),
-        media_(world_, http_, file_.media, file_.media_nodes, file_.router.link_key, "router/" + file_.router.name) {}
+        media_(world_, http_, file_.media, file_.media_nodes, file_.router.link_key, "router/" + file_.router.name),
+        relays_(world_, loaded.topology, file_.router.region, file_.media_nodes, file_.router.link_key,
+                "router/" + file_.router.name),
+        policy_(world_.loop, http_, file_.common.policy, std::move(loaded.topology)) {}
 
   Result<void> start() override {
     auto store = open_store();
@@ -26,6 +29,7 @@ class RouterRole final : public RoleBase {
                                                         .recordings = file_.media.recordings,
                                                         .state = [this] { return router_->state_json(); }});
     router_->set_http_handler(api_->handler());
+    for (const RelayParts::Relay& relay : relays_.all()) router_->add_relay(relay.region, *relay.control);
     return router_->start();
   }
 
@@ -48,8 +52,9 @@ class RouterRole final : public RoleBase {
   }
 
   RouterFile file_;
-  policy::HttpPolicyClient policy_;
   MediaParts media_;
+  RelayParts relays_;
+  policy::HttpPolicyClient policy_;
   store::MemoryLiveState live_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<api::RestApi> api_;

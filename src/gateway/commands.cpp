@@ -24,6 +24,7 @@ void Commands::on_requested(Leg& leg, const sip::event::Requested& event) {
   const auto headers = parts_.link_end->read(event.request);
   if (!headers) return parts_.link_end->respond(leg, event, headers.error().status, {}, headers.error().reason);
   parts_.endings->router_heard(leg);
+  leg.way.router_region = headers->region.path;
   switch (event.method) {
     case sip::Method::invite:
     case sip::Method::update:

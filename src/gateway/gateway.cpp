@@ -19,6 +19,8 @@
 #include "gateway/outside_events.hpp"
 #include "gateway/pairing.hpp"
 #include "gateway/pinger.hpp"
+#include "gateway/way_meter.hpp"
+#include "gateway/way_watch.hpp"
 #include "link/warmth.hpp"
 #include "telemetry/log.hpp"
 
@@ -26,7 +28,7 @@ namespace nearend::gateway {
 
 namespace {
 
-constexpr std::chrono::seconds load_report_interval{2};
+constexpr std::chrono::seconds look_interval{2};
 constexpr uint64_t secret_words = 4;
 
 std::string random_secret(io::Loop& loop) {
@@ -96,8 +98,10 @@ class Gateway::Core {
         verbs_(parts_),
         endings_(parts_),
         pinger_(parts_),
+        way_meter_(parts_),
+        way_watch_(parts_),
         warmth_(world.loop, link_),
-        load_timer_(world.loop),
+        look_timer_(world.loop),
         tasks_(world.loop) {
     parts_.outside = &outside_;
     parts_.link = &link_;
@@ -111,6 +115,8 @@ class Gateway::Core {
     parts_.node_loss = &node_loss_;
     parts_.verbs = &verbs_;
     parts_.endings = &endings_;
+    parts_.way_meter = &way_meter_;
+    parts_.way_watch = &way_watch_;
     media.set_event_handler([this](media::AnchorId anchor, media::Event event) {
       if (const auto* ended = std::get_if<media::event::RecordEnded>(&event)) verbs_.tell_recorded(*ended);
       Leg* leg = legs_.by_anchor(anchor);
@@ -126,7 +132,9 @@ class Gateway::Core {
     parts_.is_draining = true;
     pinger_.stop();
     warmth_.stop();
-    load_timer_.stop();
+    look_timer_.stop();
+    way_meter_.stop();
+    way_watch_.stop();
     tasks_.cancel_all();
     for (Leg* leg : legs_.all()) endings_.end(*leg, {.status = 503, .text = "gateway stops", .by = "gateway"});
   }
@@ -154,15 +162,17 @@ class Gateway::Core {
   LocalVerbs verbs_;
   Endings endings_;
   Pinger pinger_;
+  WayMeter way_meter_;
+  WayWatch way_watch_;
   link::Warmth warmth_;
-  io::Timer load_timer_;
+  io::Timer look_timer_;
   std::vector<Endpoint> outside_addresses_, link_addresses_;
 
  private:
   using IsAdmitted = std::function<bool(const IpAddress&)>;
   Result<std::vector<Endpoint>> listen(sip::Transport& transport, const std::vector<ListenSettings>& wanted,
                                        const IsAdmitted& is_admitted);
-  void report_load();
+  void look();
   /// Brings the catalogue that routers are told up to what the media node has to give.
   Task<void> look_at_node();
 
@@ -210,14 +220,13 @@ Result<void> Gateway::Core::start() {
   std::vector<std::string> peers = settings_.link_neighbours;
   for (const StaticRouter& router : settings_.routers) peers.push_back(router.uri);
   warmth_.start(parts_.link_uri, settings_.region, std::move(peers));
-  report_load();
-  return {};
+  look();
+  return way_meter_.start();
 }
 
-void Gateway::Core::report_load() {
-  parts_.policy.report_load(settings_.name, static_cast<uint32_t>(legs_.size()), settings_.calls_max);
+void Gateway::Core::look() {
   if (!std::exchange(is_looking_, true)) tasks_.spawn(look_at_node());
-  load_timer_.start(load_report_interval, [this] { report_load(); });
+  look_timer_.start(look_interval, [this] { look(); });
 }
 
 Task<void> Gateway::Core::look_at_node() {
@@ -289,7 +298,8 @@ std::string Gateway::state_json() const {
                            {"outside_dialogs", core.outside_.dialogs()},
                            {"link_dialogs", core.link_.dialogs()},
                            {"draining", core.parts_.is_draining},
-                           {"providers", std::move(providers)}};
+                           {"providers", std::move(providers)},
+                           {"reported", policy::to_json(core.way_meter_.last())}};
   return to_json(state);
 }
 

@@ -223,6 +223,7 @@ Task<AttemptOutcome> Inbound::ask_router(Leg& leg, const policy::RouterChoice& r
 void Inbound::on_router_progress(Leg& leg, const sip::event::Progress& event) {
   const auto headers = parts_.link_end->read(event.response);
   if (!headers) return;
+  leg.way.router_region = headers->region.path;
   parts_.commands->on_advance_orders(leg, *headers, event.body.content);
   if (headers->action("early") != nullptr) return hear_early(leg, event.body);
   if (headers->action("ring") != nullptr || event.status == 180) parts_.endpoints->ring(leg);
@@ -243,6 +244,7 @@ void Inbound::on_router_accepted(Leg& leg, const sip::event::Accepted& event) {
   if (!headers)
     return parts_.endings->end(leg,
                                {.status = 502, .text = "the router's answer is not of the platform", .by = "gateway"});
+  leg.way.router_region = headers->region.path;
   const auto accepted = leg.media.inner.accept(event.body.content);
   if (!accepted) {
     telemetry::warn("router's answer not understood", {{"leg", leg.id}, {"error", accepted.error().text}});

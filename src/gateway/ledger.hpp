@@ -33,6 +33,8 @@ class Ledger {
   /// `on_durable` runs when the answer may be sent.
   void answer(Leg& leg, io::Callback on_durable);
   void move(Leg& leg, const media::event::Moved& moved);
+  /// Anything else that is worth remembering of the leg.
+  void note(Leg& leg, std::string_view kind, const json::object& detail) { append(leg, kind, to_json(detail)); }
   /// A move to another media node, since the one that had the leg was lost; `gap` from its last sign of life to the
   /// endpoint's first packet at the other one, none where it was never heard there.
   void reanchored(Leg& leg, std::optional<std::chrono::milliseconds> gap);

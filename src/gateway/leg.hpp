@@ -10,6 +10,7 @@
 #include "gateway/attempt.hpp"
 #include "gateway/media_end.hpp"
 #include "gateway/negotiation.hpp"
+#include "gateway/way_sums.hpp"
 #include "io/async.hpp"
 #include "io/loop.hpp"
 #include "link/profile.hpp"
@@ -29,7 +30,7 @@ struct Dialogs {
   bool is_address_out = false;        ///< and is being told.
   bool is_link_address_owed = false;  ///< The same for the router and our inner side.
   bool is_link_address_out = false;
-  bool is_direct = false;             ///< The endpoint was given its peer's address (M26).
+  bool is_direct = false;  ///< The endpoint was given its peer's address (M26).
   sip::ServerTransactionId direct = sip::ServerTransactionId::none;  ///< The router's wish for that, not answered yet.
 };
 
@@ -43,6 +44,7 @@ struct Joint {
   bool has_peer_answered = false;  ///< The peer's answer came before the arming.
   bool is_listening = false;  ///< Caller's leg, armed: already connected to the peer's gateway, which is silent yet.
   bool is_early = false;      ///< The callee is heard by the caller, though it has not answered.
+  std::string relay;          ///< Gateway whose region's media node is in between; empty: none.
 };
 
 /// What the router said in advance for this leg, and what it has running.
@@ -100,6 +102,27 @@ struct Bill {
   MoveTotals moves;
 };
 
+/// What a leg in a talk with another gateway hears of it, to tell a way that has become bad.
+struct Trouble {
+  struct Second {
+    uint32_t packets = 0, lost = 0;
+    float jitter_ms = 0;
+  };
+  Second last, before;  ///< The two newest seconds.
+  float rtt_ms = 0;     ///< As RTCP told last.
+  io::Instant heard{};  ///< When anything came.
+  io::Instant bad_since{}, quiet_until{}, asked{};
+  bool is_asking = false;
+};
+
+/// Where the leg's media comes from, as far as it is known otherwise than by its joint.
+struct Way {
+  WayId access = no_way;  ///< Of its outer side, once looked up for
+  size_t access_provider = SIZE_MAX;
+  std::string router_region;  ///< Of the router that has it: its media node's, where that is the other end.
+  Trouble trouble;
+};
+
 /// One party's side of a call in this gateway. A record of parts; each part has its own class that acts on it:
 /// Endpoints and LinkEnd on the dialogs, MediaEnd on the media, Pairing on the joint, Commands and LocalVerbs on the
 /// orders, Ledger on the bill. It lives until Legs retires it; its scope's coroutines die with it.
@@ -127,6 +150,7 @@ struct Leg {
   Joint joint;
   Orders orders;
   Bill bill;
+  Way way;
   std::unique_ptr<Attempt> attempt;  ///< While it is being set up.
   std::unique_ptr<Reanchoring> reanchoring;
   io::Timer limit;  ///< Ring timeout, then time limit.

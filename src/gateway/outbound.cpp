@@ -111,6 +111,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
   leg->is_inbound = false;
   leg->account = headers->context.account_sid;
   leg->parent = headers->context.parent_leg;
+  leg->way.router_region = headers->region.path;
   const Order& order = dial->order;
   leg->to = order.uri.empty() ? order.number : order.uri;
   const auto from = event.request.from();

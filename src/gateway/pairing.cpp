@@ -29,6 +29,10 @@ link::Item about(std::string name, std::string_view leg, std::string_view peer) 
 
 Pairing::PeerPlace Pairing::place_of(const link::Item& item) const {
   PeerPlace place{.leg = std::string(item.parameter("peer")), .gateway = std::string(item.parameter("gateway"))};
+  // "near,relay,far" where a relay is in between.
+  const std::string_view way = item.parameter("way");
+  const size_t first = way.find(','), last = way.rfind(',');
+  if (first != last) place.relay = way.substr(first + 1, last - first - 1);
   if (place.gateway == parts_.link_uri || parts_.legs.by_id(place.leg) != nullptr) place.gateway.clear();
   return place;
 }
@@ -186,7 +190,10 @@ void Pairing::join(Leg& leg, PeerPlace peer) {
     return;
   }
   if (leg.joint.peer != peer.leg) part(leg);
-  leg.joint = {.state = Joint::State::open, .peer = std::move(peer.leg), .peer_gateway = std::move(peer.gateway)};
+  leg.joint = {.state = Joint::State::open,
+               .peer = std::move(peer.leg),
+               .peer_gateway = std::move(peer.gateway),
+               .relay = std::move(peer.relay)};
   parts_.verbs->stop_ring(leg);
   leg.media.connect(inner_path());
 }
@@ -255,6 +262,7 @@ void Pairing::settle_address(Leg& leg) {
 
 bool Pairing::on_peer_moved(Leg& leg, std::string_view peer, std::string_view sdp) {
   if (leg.joint.peer != peer || !leg.media.inner.has_begun()) return false;
+  if (!leg.joint.relay.empty()) return true;  // The relay hears of it from the router.
   const auto followed = leg.media.inner.follow(sdp);
   if (!followed) {
     telemetry::warn("the peer's new address not understood", {{"leg", leg.id}, {"error", followed.error().text}});

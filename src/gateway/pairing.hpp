@@ -19,6 +19,7 @@ class Pairing {
   struct PeerPlace {
     std::string leg;
     std::string gateway;
+    std::string relay;  ///< Gateway in whose region a media node is in between; empty: none.
   };
   PeerPlace place_of(const link::Item& item) const;
 

@@ -25,6 +25,8 @@ class LocalVerbs;
 class Outbound;
 class NodeLoss;
 class Pairing;
+class WayMeter;
+class WayWatch;
 
 /// How the parts of one gateway reach one another; set once by the gateway before anything runs, all of them its
 /// members.
@@ -56,6 +58,8 @@ struct Parts {
   NodeLoss* node_loss = nullptr;     ///< Legs whose media node is gone.
   LocalVerbs* verbs = nullptr;       ///< Jobs on the media node for a router.
   Endings* endings = nullptr;        ///< How legs end.
+  WayMeter* way_meter = nullptr;     ///< What is met on the ways.
+  WayWatch* way_watch = nullptr;     ///< Talks whose way is bad.
 
   io::Loop& loop() const { return world.loop; }
   io::Instant now() const { return world.loop.now(); }

@@ -1,5 +1,7 @@
 #include "gateway/pinger.hpp"
 
+#include "gateway/way_meter.hpp"
+
 namespace nearend::gateway {
 
 void Pinger::start() {
@@ -23,8 +25,11 @@ Task<void> Pinger::ask(size_t provider) {
   auto targets = co_await parts_.targets.find(provider);
   if (targets.empty()) co_return parts_.providers.pinged(provider, false);
   std::string from = fmt::format("<sip:ping@{}>", parts_.outside_host);
-  auto on_response = [this, provider](int status, const sip::Message& response) {
+  auto on_response = [this, provider, asked = parts_.loop().now()](int status, const sip::Message& response) {
     parts_.providers.pinged(provider, !response.empty() && status != 503);
+    if (response.empty()) return;
+    const std::chrono::duration<double, std::milli> trip = parts_.loop().now() - asked;
+    parts_.way_meter->provider_answered(provider, trip.count());
   };
   (void)parts_.outside->send_request(sip::Method::options, uri_at(parts_.providers.at(provider), ""), std::move(from),
                                      std::move(targets), {}, {}, std::move(on_response),

@@ -9,6 +9,7 @@
 
 #include "base/ip.hpp"
 #include "io/net.hpp"
+#include "policy/policy.hpp"
 #include "sip/digest.hpp"
 #include "sip/transport.hpp"
 
@@ -65,6 +66,7 @@ struct Provider {
   bool can_direct = false;                      ///< Its media may flow past the gateway to another such provider.
   std::vector<std::string> caller_ids;          ///< Prefixes of caller ids it lets us show; empty: any.
   std::string caller_id_default;                ///< Shown instead of one that is not among them.
+  std::string area;                             ///< Access area of its endpoints; empty: that of each number.
 };
 
 /// Whom a called address belongs to. Looked up as exact number, longest prefix, SIP address, SIP domain, in this order.
@@ -116,6 +118,8 @@ struct Settings {
   std::chrono::seconds session_expires{1800};    ///< RFC 4028; 0: no session timers.
   ReanchorBy reanchor = ReanchorBy::both;        ///< Who brings media back.
   StarPath star = StarPath::router;              ///< The way of the caller's `*`.
+  std::optional<Endpoint> echo_listen = {};      ///< UDP, for echoes between gateways; nothing: neither asked nor given.
+  policy::Topology topology = {};                ///< The platform's, where it is known. Not in the gateway's own file.
 };
 
 /// What a media node should be able to do for the region's features; of a call that is only forwarded, to bridge.

@@ -41,6 +41,9 @@ void describe(config::Section& section, Provider& provider) {
   section.key("can_direct", provider.can_direct, "Its media may flow past the gateway to another such provider.");
   section.key("caller_ids", provider.caller_ids, "Prefixes of caller ids it lets us show; empty: any.");
   section.key("caller_id_default", provider.caller_id_default, "Shown instead of one that is not among them.");
+  section.key(
+      "area", provider.area,
+      "Access area of its endpoints, as the topology or the policy server calls it; empty: that of each number.");
 }
 
 void describe(config::Section& section, NumberEntry& number) {
@@ -91,6 +94,9 @@ void describe(config::Section& section, Settings& settings) {
   section.key("session_expires", settings.session_expires, "RFC 4028; \"0s\": no session timers.");
   section.choice("reanchor", settings.reanchor, {"router", "gateway", "both"},
                  "Who brings media back when a peer has gone.");
+  section.key("echo_listen", settings.echo_listen,
+              "UDP address for echoes between gateways, by which round trips between regions are measured; left out: "
+              "this gateway's `echo` of the topology, if there is one.");
   section.choice("star", settings.star, {"router", "peer_gateway"}, "The way of the caller's `*`.");
 }
 

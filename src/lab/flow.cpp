@@ -131,7 +131,7 @@ void FlowRun::check_ears(const CallTrace& trace, size_t least_frames) {
 
 std::vector<Flow> all_flows() {
   std::vector<Flow> out;
-  for (auto part : {talk_flows(), verb_flows(), control_flows(), quiet_flows(), srtp_flows(), node_flows()}) {
+  for (auto part : {talk_flows(), verb_flows(), control_flows(), quiet_flows(), srtp_flows(), node_flows(), way_flows()}) {
     std::ranges::move(part, std::back_inserter(out));
   }
   return out;

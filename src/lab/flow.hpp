@@ -85,6 +85,7 @@ std::vector<Flow> control_flows();
 std::vector<Flow> quiet_flows();
 std::vector<Flow> srtp_flows();
 std::vector<Flow> node_flows();
+std::vector<Flow> way_flows();
 std::vector<Flow> all_flows();
 
 }  // namespace nearend::lab

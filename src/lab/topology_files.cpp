@@ -32,8 +32,12 @@ std::string topology_file(const PlatformPlan& plan) {
   std::string out;
   for (const RegionPlan& region : plan.regions) {
     out += fmt::format(
-        "[[gateway]]\nname = \"{}-gw\"\nregion = \"{}\"\nlink_uri = \"{}\"\nfeatures = {}\nprefixes = {}\n\n",
+        "[[gateway]]\nname = \"{}-gw\"\nregion = \"{}\"\nlink_uri = \"{}\"\nfeatures = {}\nprefixes = {}\n",
         region.name, region.zone, link_uri(region.address), quoted(region.features), quoted(prefixes_of(plan, region)));
+    if (plan.has_echoes) out += fmt::format("echo = \"{}:{}\"\n", region.address.to_string(), echo_port);
+    if (region.is_relay)
+      out += fmt::format("relay_url = \"http://{}:{}\"\n", region.node_addresses.front().to_string(), media_port);
+    out += "\n";
   }
   for (const RegionPlan& region : plan.regions) {
     if (!region.has_router) continue;

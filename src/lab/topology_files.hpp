@@ -19,6 +19,7 @@ struct RegionPlan {
                                         "collect"};  ///< Of its gateway's media node.
   IpAddress address;                                 ///< Filled in by Platform.
   size_t media_nodes = 0;                 ///< Apart, each a site of its own ("eu-media1" …); 0: in the gateway.
+  bool is_relay = false;                  ///< Talks between other regions may go by its first media node.
   std::vector<IpAddress> node_addresses;  ///< Filled in by Platform.
   IpAddress policy_address;               ///< Filled in by Platform.
 };
@@ -68,6 +69,7 @@ struct PlatformPlan {
   bool is_direct = false;
   bool has_policy = true;
   bool has_policy_sites = false;  ///< Each policy server on a machine of its own, so that it can be cut off.
+  bool has_echoes = false;  ///< Gateways measure round trips among themselves.
 };
 
 constexpr uint16_t sip_port = 5060;
@@ -76,6 +78,7 @@ constexpr uint16_t http_port = 8080;
 constexpr uint16_t policy_port = 8090;
 constexpr uint16_t app_port = 80;
 constexpr uint16_t media_port = 7400;
+constexpr uint16_t echo_port = 5075;
 
 /// The files that `nearend gateway|router|policy --config` of each region read, under `directory`: topology.toml and
 /// `<region>-<role>.toml`. The one place in the lab that knows their keys.

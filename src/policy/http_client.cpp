@@ -5,6 +5,7 @@
 
 #include "http/peer_signature.hpp"
 #include "http/url.hpp"
+#include "policy/report.hpp"
 #include "policy/wire.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
@@ -41,6 +42,8 @@ bool is_known(const Topology& topology, const ResourceAnswer& answer, const Reso
          std::ranges::find(topology.gateways, answer.region, &GatewayEntry::region) != topology.gateways.end() ||
          std::ranges::find(topology.routers, answer.region, &RouterEntry::region) != topology.routers.end();
 }
+/// A call that is up waits for nobody meanwhile, and a move that is given but not heard of is lost to the fleet.
+constexpr std::chrono::milliseconds reroute_patience{1000};
 
 }  // namespace
 
@@ -63,11 +66,12 @@ Task<void> HttpPolicyClient::post(std::string path, std::string body, io::Reply<
   reply.set(std::move(response));
 }
 
-Task<std::optional<json::value>> HttpPolicyClient::ask(std::string path, json::object query) {
+Task<std::optional<json::value>> HttpPolicyClient::ask(std::string path, json::object query,
+                                                       std::chrono::milliseconds patience) {
   if (settings_.url.empty() || loop_.now() < rests_until_) co_return std::nullopt;
   // The first question after a rest is a trial: the others wait for what becomes of it.
   if (late_ >= late_max) rests_until_ = loop_.now() + settings_.rest;
-  const io::Instant deadline = loop_.now() + settings_.deadline;
+  const io::Instant deadline = loop_.now() + patience;
   io::Reply<Result<http::Response>> reply(loop_);
   std::string body = nearend::to_json(query);
   scope_.spawn(post(path, std::move(body), reply));
@@ -79,8 +83,9 @@ Task<std::optional<json::value>> HttpPolicyClient::ask(std::string path, json::o
   if (response && *response && (*response)->status == 200) {
     auto value = parse_json((*response)->body);
     if (value) {
-      late_ = 0;
-      rests_until_ = {};
+      const bool is_prompt = loop_.now() <= deadline - patience + settings_.deadline;
+      if (is_prompt) late_ = 0;
+      if (is_prompt) rests_until_ = {};
       co_return std::move(*value);
     }
     why = value.error().text;
@@ -105,7 +110,7 @@ void HttpPolicyClient::note_nonsense(std::string_view path) {
 
 Task<RouterAnswer> HttpPolicyClient::pick_routers(RouterQuery query) {
   json::object body = to_json(query);
-  auto value = co_await ask("/v1/routers", std::move(body));
+  auto value = co_await ask("/v1/routers", std::move(body), settings_.deadline);
   if (value) {
     auto answer = router_answer_from(*value);
     const bool is_sound = answer && is_known(topology_, answer->routers);
@@ -119,7 +124,7 @@ Task<RouterAnswer> HttpPolicyClient::pick_routers(RouterQuery query) {
 
 Task<RouteAnswer> HttpPolicyClient::pick_route(RouteQuery query) {
   json::object body = to_json(query);
-  auto value = co_await ask("/v1/routes", std::move(body));
+  auto value = co_await ask("/v1/routes", std::move(body), settings_.deadline);
   if (value) {
     auto answer = route_answer_from(*value);
     const bool is_sound = answer && is_known(topology_, *answer);
@@ -133,7 +138,7 @@ Task<RouteAnswer> HttpPolicyClient::pick_route(RouteQuery query) {
 
 Task<ResourceAnswer> HttpPolicyClient::pick_resource(ResourceQuery query) {
   json::object body = to_json(query);
-  auto value = co_await ask("/v1/media-resources", std::move(body));
+  auto value = co_await ask("/v1/media-resources", std::move(body), settings_.deadline);
   if (value) {
     auto answer = resource_answer_from(*value);
     const bool is_sound = answer && is_known(topology_, *answer, query);
@@ -145,11 +150,32 @@ Task<ResourceAnswer> HttpPolicyClient::pick_resource(ResourceQuery query) {
   co_return answer;
 }
 
+Task<RerouteAnswer> HttpPolicyClient::reroute(RerouteQuery query) {
+  json::object body = to_json(query);
+  auto value = co_await ask("/v1/routes/reroute", std::move(body), reroute_patience);
+  if (value) {
+    auto answer = reroute_answer_from(*value);
+    const bool is_sound = answer && is_known(topology_, answer->route);
+    if (!is_sound) note_nonsense("/v1/routes/reroute");
+    if (is_sound) co_return std::move(*answer);
+  }
+  RerouteAnswer answer;
+  answer.route.reason = "no policy server answered";
+  answer.route.is_fallback = true;
+  co_return answer;
+}
+
 void HttpPolicyClient::report_load(std::string name, uint32_t used, uint32_t capacity) {
   if (settings_.url.empty()) return;
   const json::object load{{"name", name}, {"used", used}, {"capacity", capacity}};
   const json::object report{{"loads", json::array{load}}};
   scope_.spawn(post("/v1/reports", nearend::to_json(report), io::Reply<Result<http::Response>>(loop_)));
+}
+
+void HttpPolicyClient::report(const GatewayReport& report) {
+  if (settings_.url.empty()) return;
+  const json::object body{{"reports", json::array{to_json(report)}}};
+  scope_.spawn(post("/v1/reports", nearend::to_json(body), io::Reply<Result<http::Response>>(loop_)));
 }
 
 }  // namespace nearend::policy

@@ -28,11 +28,13 @@ class HttpPolicyClient : public Client {
   Task<RouterAnswer> pick_routers(RouterQuery query) override;
   Task<RouteAnswer> pick_route(RouteQuery query) override;
   Task<ResourceAnswer> pick_resource(ResourceQuery query) override;
+  Task<RerouteAnswer> reroute(RerouteQuery query) override;
   void report_load(std::string name, uint32_t used, uint32_t capacity) override;
+  void report(const GatewayReport& report) override;
 
  private:
   /// The server's answer; nothing when it was late, unreachable or made no sense.
-  Task<std::optional<json::value>> ask(std::string path, json::object query);
+  Task<std::optional<json::value>> ask(std::string path, json::object query, std::chrono::milliseconds patience);
   Task<void> post(std::string path, std::string body, io::Reply<Result<http::Response>> reply);
 
   io::Loop& loop_;

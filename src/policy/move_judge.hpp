@@ -36,7 +36,7 @@ struct Move {
 /// at once. Owner's thread.
 class MoveJudge {
  public:
-  explicit MoveJudge(MoveRules rules = {}) : rules_(rules), earned_(rules.moves_burst / 2) {}
+  explicit MoveJudge(MoveRules rules = {}) : rules_(rules), earned_(rules.moves_burst) {}
   /// A call was given a route: that earns a part of a move.
   void count_call() { earned_ = std::min(rules_.moves_burst, earned_ + rules_.moves_per_call); }
   Move judge(RouteChooser& chooser, const Scale& scale, const RouteWish& wish, const Trouble& trouble);

@@ -21,6 +21,9 @@ struct GatewayEntry {
   std::vector<std::string> features;  ///< Catalogue of its region: bridge, play, local-tts, record, collect, ...
   std::vector<std::string> prefixes;  ///< Number prefixes its providers take, longest match wins; "" takes all.
   uint32_t capacity = 1000;
+  std::optional<Endpoint> echo = {};  ///< Where it gives echoes over UDP; nothing: it is not asked for any.
+  /// Media control API of a node in its region by which talks between others may go: "https://198.51.100.7:7400".
+  std::string relay_url = {};
 };
 struct RouterEntry {
   std::string name, region, link_uri;
@@ -131,6 +134,8 @@ struct ResourceAnswer {
   bool is_fallback = false;
 };
 
+struct GatewayReport;
+
 /// Asks the policy server and falls back to the static topology after 20 ms or on any failure, so that it never fails a
 /// call (policy.md section 1). Runs on its owner's loop.
 class Client {
@@ -139,8 +144,13 @@ class Client {
   virtual Task<RouterAnswer> pick_routers(RouterQuery query) = 0;
   virtual Task<RouteAnswer> pick_route(RouteQuery query) = 0;
   virtual Task<ResourceAnswer> pick_resource(ResourceQuery query) = 0;
+  /// Whether a call that suffers should go another way; without an answer it stays.
+  virtual Task<RerouteAnswer> reroute(RerouteQuery query) = 0;
   /// Load for the policy's state: calls now and capacity. Fire and forget.
   virtual void report_load(std::string name, uint32_t used, uint32_t capacity) = 0;
+  /// What a gateway carries and what it met on its ways. Fire and forget; a report that is lost is made good by the
+  /// next.
+  virtual void report(const GatewayReport& report) = 0;
 };
 
 /// The rules themselves, without a server: what `static` mode answers and what every client falls back to. Pure.

@@ -16,6 +16,12 @@ void describe(config::Section& section, GatewayEntry& gateway) {
   section.key("prefixes", gateway.prefixes,
               "Number prefixes its carriers take; the longest match wins, \"\" takes all.");
   section.key("capacity", gateway.capacity, "Calls it takes.");
+  section.key("echo", gateway.echo,
+              "UDP address where it gives other gateways echoes, by which round trips between regions are measured; "
+              "left out: it is not asked.");
+  section.key("relay_url", gateway.relay_url,
+              "Media control API of a node in its region, by which routers may take talks between other regions: "
+              "\"https://198.51.100.7:7400\"; empty: none.");
 }
 
 void describe(config::Section& section, RouterEntry& router) {

@@ -13,6 +13,7 @@
 #include "router/advance_order.hpp"
 #include "router/attempt.hpp"
 #include "router/bridge.hpp"
+#include "router/talk_way.hpp"
 
 namespace nearend::router {
 
@@ -85,6 +86,7 @@ class Dialing {
   bool is_bridged_at_gateways() const;
   void on_caller(LegEvent event);
   void on_winner(LegEvent event);
+  void on_way(const LegEvent& event, bool is_caller);
   void end_talk(std::string_view reason);
   Task<void> record();
 
@@ -115,6 +117,7 @@ class Dialing {
   std::optional<io::Reply<bool>> recorded_;
   io::Mailbox<Happening> box_;
   std::optional<Bridge> bridge_;  ///< Once a callee has answered.
+  std::optional<TalkWay> way_;    ///< While gateways are bridged to each other.
   io::Scope scope_;               // Last: its tasks use all of the above.
 };
 

@@ -1,5 +1,7 @@
 #include <boost/json/string.hpp>
 
+#include <algorithm>
+
 #include "link/outcome.hpp"
 #include "router/callee_control.hpp"
 #include "router/dialing.hpp"
@@ -141,6 +143,7 @@ void Dialing::on_caller(LegEvent event) {
     context_.caller.set_bridged();
     if (bridge_) bridge_->confirm();
   }
+  on_way(event, true);
   continuation_.on_event(event);
   if (phase_ != Phase::talking && phase_ != Phase::joining) return;
   if (is<leg_event::HangupPeer>(event)) end_talk("SIP;cause=200;text=\"Hung up by *\"");
@@ -149,12 +152,34 @@ void Dialing::on_caller(LegEvent event) {
   if (is_peer_gone_) deadline_ = std::min(*deadline_, context_.tools.loop().now() + bye_after_offer);
 }
 
+/// A gateway has another way for the talk, as it sees it from its end.
+void Dialing::on_way(const LegEvent& event, bool is_caller) {
+  if (phase_ != Phase::talking || !is_bridged_at_gateways()) return;
+  const auto* offered = std::get_if<leg_event::WayOffered>(&event);
+  if (offered == nullptr) {
+    if (way_ && is<leg_event::Moved>(event)) way_->face_again();
+    return;
+  }
+  leg_event::WayOffered way = *offered;
+  if (!is_caller) {
+    std::ranges::reverse(way.gateways);
+    std::ranges::reverse(way.regions);
+  }
+  const bool is_ours = way.gateways.size() >= 2 && way.gateways.front() == context_.caller.leg().gateway().name &&
+                       way.gateways.back() == winner_->party->leg().gateway().name &&
+                       way.gateways.front() != way.gateways.back();
+  if (!is_ours || winner_->decision.plan == call::Plan::direct) return;
+  if (!way_) way_.emplace(context_.tools, context_.caller, *winner_->party, context_.note_event);
+  way_->take(std::move(way));
+}
+
 void Dialing::on_winner(LegEvent event) {
   if (auto* over = std::get_if<leg_event::Over>(&event)) {
     winner_->duration = over->duration;
     if (phase_ == Phase::screening) outcome_ = call::Outcome::no_answer;
     return end_talk(over->reason);
   }
+  on_way(event, false);
   if (is<leg_event::Silent>(event)) return end_talk("SIP;cause=408;text=\"RTP timeout\"");
   if (const auto* hangup = std::get_if<leg_event::HangupPeer>(&event); hangup != nullptr && phase_ == Phase::talking)
     end_talk("SIP;cause=200;text=\"Hung up by *\"");
@@ -165,6 +190,7 @@ void Dialing::end_talk(std::string_view reason) {
   const bool was_joined = phase_ == Phase::talking || phase_ == Phase::joining;
   was_talking_ = phase_ == Phase::talking;
   if (bridge_) bridge_->close();
+  way_.reset();
   phase_ = Phase::over;
   winner_->state = Attempt::State::over;
   if (!winner_->duration && winner_->answered_at)

@@ -64,6 +64,11 @@ struct Moved {};
 struct Bridged {
   std::string peer;
 };
+/// The gateway suffers, and the policy server has given it another way for the talk.
+struct WayOffered {
+  std::vector<std::string> gateways, regions;  ///< From the caller's to the callee's, whichever of them asked.
+  json::object seen;                           ///< What it suffers, and what is expected there.
+};
 struct Continuing {};
 struct Continued {
   size_t done = 0;
@@ -72,7 +77,7 @@ struct Continued {
 using LegEvent =
     std::variant<leg_event::Early, leg_event::Ringing, leg_event::EarlyMedia, leg_event::Answered, leg_event::Failed,
                  leg_event::Over, leg_event::Silent, leg_event::HangupPeer, leg_event::AnchorOffered, leg_event::Moved,
-                 leg_event::Bridged, leg_event::Continuing, leg_event::Continued>;
+                 leg_event::Bridged, leg_event::WayOffered, leg_event::Continuing, leg_event::Continued>;
 
 /// What a gateway's INVITE, or ours to it, is about.
 struct DialOrder {

@@ -33,6 +33,24 @@ milliseconds since_in(const std::string& body) {
   return milliseconds(json_integer_or(*value->if_object(), "since_ms", 0));
 }
 
+leg_event::WayOffered way_in(const std::string& body) {
+  constexpr size_t hops_max = 3;
+  leg_event::WayOffered way;
+  auto value = parse_json(body);
+  if (!value || value->if_object() == nullptr) return way;
+  const json::object& object = value->get_object();
+  const json::value* hops = object.if_contains("hops");
+  if (hops == nullptr || !hops->is_array() || hops->get_array().size() > hops_max) return way;
+  for (const json::value& hop : hops->get_array()) {
+    if (!hop.is_object()) return {};
+    way.gateways.push_back(json_string_or(hop.get_object(), "gateway", ""));
+    way.regions.push_back(json_string_or(hop.get_object(), "region", ""));
+  }
+  if (const json::value* seen = object.if_contains("seen"); seen != nullptr && seen->is_object())
+    way.seen = seen->get_object();
+  return way;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> extension_headers(const sip::Message& message) {
@@ -194,12 +212,13 @@ void LinkLeg::on(sip::event::Requested& event) {
 void LinkLeg::on_info(sip::event::Requested& event, const link::Headers& headers) {
   const link::Item* action = headers.actions.empty() ? nullptr : &headers.actions.front();
   const std::string_view name = action != nullptr ? std::string_view(action->name) : std::string_view();
-  static constexpr std::string_view known[] = {"done", "timeout", "bridged", "continuing", "continued"};
+  static constexpr std::string_view known[] = {"done", "timeout", "bridged", "continuing", "continued", "reroute"};
   const bool is_known = std::find(std::begin(known), std::end(known), name) != std::end(known);
   (void)wire_.stack.respond(event.transaction, is_known ? 200 : 501);
   if (name == "done") return on_done(*action, event.body.content);
   if (name == "timeout") return tell(leg_event::Silent{since_in(event.body.content)});
   if (name == "bridged") return tell(leg_event::Bridged{std::string(action->parameter("peer"))});
+  if (name == "reroute") return tell(way_in(event.body.content));
   if (name == "continuing") return tell(leg_event::Continuing{});
   if (name == "continued") return tell(leg_event::Continued{done_in(event.body.content)});
 }

@@ -12,11 +12,14 @@
 
 namespace nearend::router {
 
+class Relays;
+
 /// What the parties of a call need of their router.
 struct Tools {
   Wire& wire;
   MediaDesk& desk;
   const Settings& settings;
+  const Relays* relays = nullptr;  ///< Null: talks take no other way than between their gateways.
   io::Loop& loop() const { return wire.loop; }
 };
 

@@ -15,6 +15,9 @@ Router::~Router() = default;
 void Router::set_http_handler(http::Handler handler) {
   core_->http_handler = std::move(handler);
 }
+void Router::add_relay(const std::string& region, media::Control& control) {
+  core_->relays.add(region, core_->world.loop, control);
+}
 void Router::set_script(Call::Script script) {
   core_->script = std::move(script);
 }

@@ -27,6 +27,8 @@ class Router {
 
   /// Answers requests on Settings::http_listen: REST API, event intake, health, metrics. Before start().
   void set_http_handler(http::Handler handler);
+  /// A media node in another region, by which talks may go. Before start(); it outlives this.
+  void add_relay(const std::string& region, media::Control& control);
   /// What calls run instead of the application's document: for tests. Before start().
   void set_script(Call::Script script);
 

@@ -44,11 +44,13 @@ Router::Core::Core(Settings given, io::World given_world, http::Client& http, ht
       world(given_world),
       servers(given_servers),
       desk(world.loop, media),
+      relays(settings.region, desk),
       transport(world.loop, world.net, {}),
       stack(world.loop, transport, stack_settings(settings), *this),
       wire{.loop = world.loop, .stack = stack, .settings = settings, .host = {}, .legs = {}},
       writes(world.loop),
-      services{.tools = {wire, desk, settings}, .policy = policy, .store = store, .live = live, .writes = writes},
+      services{
+          .tools = {wire, desk, settings, &relays}, .policy = policy, .store = store, .live = live, .writes = writes},
       host(world.loop, http, settings),
       watch_(
           wire,

@@ -8,6 +8,7 @@
 
 #include "link/warmth.hpp"
 #include "router/gateway_watch.hpp"
+#include "router/relays.hpp"
 #include "router/router.hpp"
 #include "router/script_host.hpp"
 #include "telemetry/metrics.hpp"
@@ -33,6 +34,7 @@ class Router::Core final : public sip::Stack::Listener {
   io::World world;
   http::ServerFactory& servers;
   MediaDesk desk;
+  Relays relays;
   sip::Transport transport;
   sip::Stack stack;
   Wire wire;

@@ -5,6 +5,7 @@ import subprocess
 
 import policy_http
 import relay_programs
+import flow_figures
 import results
 import suites
 
@@ -43,6 +44,24 @@ def world(options, table):
     usual = [one["bad_percent"] for one in nearest]
     text = f"worst of {len(seeds)} seeds: one {one}; three {three}; nearest alone has {min(usual):.1f} to {max(usual):.1f} % below 3.6"
     table.put("policy-world", text, one_holds and three_hold, f"tools/bench policy-world --times {len(seeds)}", before)
+
+
+def bad_way(options, table):
+    """The lab's talks on a way that begins to lose; the long form watches for ten minutes."""
+    before = results.load()
+    times = options.times if options.times < 50 else 1
+    lines = []
+    for number in range(times):
+        flow = "way_bad10" if number == 0 else "way_bad"
+        lines += flow_figures.run_lab(options.program, ["--only", flow, "--out", os.path.join(options.build, "bench-lab")])
+        print(f"  {lines[-1]}" if lines else "  no answer", flush=True)
+    if not lines or any(one.get("skipped") for one in lines):
+        return table.put("way-bad", "the lab was skipped here", None, "tools/bench way-bad", before)
+    slowest, flaps = max(one.get("moved_ms", 1e6) for one in lines), sum(one.get("flaps", 0) for one in lines)
+    why = "; ".join(one["why"].split(" (logs in")[0][:160] for one in lines if one.get("why"))
+    text = (f"{slowest / 1000:.1f} s, {sum(one.get('moved', 0) for one in lines):.0f} of {4 * len(lines)} talks in {len(lines)} runs / "
+            f"{flaps:.0f}" + (f"; {why}" if why else ""))
+    table.put("way-bad", text, all(one["passed"] for one in lines), f"tools/bench way-bad --times {times}", before)
 
 
 def cost(options, table):

@@ -63,6 +63,8 @@ ROWS = [
     Row("policy-world", "days of the simulated world, one and three policy servers (5 s late, one restart): calls with MOS < 3.6; mouth-to-ear and "
         "path stretch against the oracle; overload; moves / flaps per 1000",
         "<= 1.0 %; <= 1.03; <= 1.06; <= 3 x oracle + 60 s; <= 60 / <= 120"),
+    Row("way-bad", "5 % loss injected between two regions with live talks: until all go by a third region / back on the way that loses in the 10 min after",
+        "<= 5 s / 0"),
     Row("policy-cost", "policy decision in process p99, decisions a second and core, 10,000 segment updates a second",
         "<= 50 µs; >= 100,000; <= 5 % of a core"),
     Row("policy-http", "policy decision over HTTP keep-alive at 5,000 a second, the server on one core: p50, p99; memory a segment",

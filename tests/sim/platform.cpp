@@ -12,7 +12,7 @@
 namespace nearend::sim::test {
 namespace {
 
-constexpr uint16_t link_port = 5070, policy_port = 8090;
+constexpr uint16_t link_port = 5070, policy_port = 8090, echo_port = 5075;
 constexpr std::string_view demo_account = "AC000000000000000000000000000001ab",
                            shared_link_key = "a key that the platform's peers share";
 constexpr auto prompt_length = 600;  // ms
@@ -114,6 +114,7 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
       app_host_(&world.add_host("app", "us")) {
   quiet_log();
   if (plan.is_callee_far) far_host_ = &world.add_host("as-gw", "as");
+  if (plan.has_relay) relay_host_ = &world.add_host("af-node", "af");
   set_paths();
   const std::string policy_url = fmt::format("http://{}:{}", policy_host_->address().to_string(), policy_port);
 
@@ -123,7 +124,8 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
                          .region = near.region,
                          .link_uri = link_uri(*near_host_),
                          .features = plan.features,
-                         .prefixes = {"+155501"}}};
+                         .prefixes = {"+155501"},
+                         .echo = near_host_->endpoint(echo_port)}};
   std::optional<gateway::Settings> far;
   if (far_host_ != nullptr) {
     far = edge_settings("as-gw", "as/jp1", *far_host_);
@@ -132,12 +134,22 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
                                   .region = far->region,
                                   .link_uri = link_uri(*far_host_),
                                   .features = plan.features,
-                                  .prefixes = {"+155502"}});
+                                  .prefixes = {"+155502"},
+                                  .echo = far_host_->endpoint(echo_port)});
     near.link_neighbours = {link_uri(*far_host_)};
     far->link_neighbours = {link_uri(*near_host_)};
   } else {
     add_provider(near, "callee", *callee_host_, "+155502");
     topology_.gateways[0].prefixes.emplace_back("+155502");
+  }
+  if (relay_host_ != nullptr) {
+    // Its gateway takes no calls here; its node relays.
+    relay_ = std::make_unique<Node>(*relay_host_, 27000, std::vector<std::string>{"bridge"});
+    topology_.gateways.push_back({.name = "af-gw",
+                                  .region = "af/za1",
+                                  .link_uri = link_uri(*relay_host_),
+                                  .features = {"bridge"},
+                                  .relay_url = "http://af-node:7400"});
   }
   if (plan.has_router) {
     topology_.routers = {
@@ -150,9 +162,12 @@ Platform::Platform(uint64_t seed, Plan with_plan, AccessFaults faults)
     expect(policy_server_->start().has_value(), "the policy server does not start");
     start_application();
     core_ = std::make_unique<Core>(*core_host_, core_settings(), topology_, policy_url);
+    if (relay_) core_->router.add_relay("af/za1", relay_->control());
     const auto started = core_->router.start();
     expect(started.has_value(), started ? "" : "router: " + started.error().text);
   }
+  near.topology = topology_;
+  if (far) far->topology = topology_;
   near_ = std::make_unique<Edge>(*near_host_, std::move(near), plan, topology_, policy_url);
   if (far) far_ = std::make_unique<Edge>(*far_host_, std::move(*far), plan, topology_, policy_url);
   for (Edge* edge : {near_.get(), far_.get()}) {
@@ -174,9 +189,14 @@ void Platform::set_paths() {
   rtt_ms = 10 + 290 * random_.unit();
   paths.set_rtt("eu", "us", std::chrono::microseconds(static_cast<int64_t>(rtt_ms * 1000)));
   paths.set_rtt("as", "us", std::chrono::microseconds(static_cast<int64_t>((10 + 290 * random_.unit()) * 1000)));
-  const double between_ms = 20 + 230 * random_.unit();
+  between_ms = 20 + 230 * random_.unit();
   paths.set_rtt("eu", "as", std::chrono::microseconds(static_cast<int64_t>(between_ms * 1000)));
   topology_.rtts = {{"eu/de1", "us/va1", rtt_ms}, {"eu/de1", "as/jp1", between_ms}};
+  if (relay_host_ != nullptr)
+    for (const auto& [region, zone] : {std::pair("eu", "eu/de1"), std::pair("as", "as/jp1")}) {
+      paths.set_rtt(region, "af", std::chrono::microseconds(static_cast<int64_t>(between_ms * 550)));
+      topology_.rtts.push_back({zone, "af/za1", between_ms * 0.55});
+    }
   Host* far = far_host_ != nullptr ? far_host_ : near_host_;
   const auto access = [&](Host& phone, Host& edge) {
     const auto delay = std::chrono::microseconds(500 + static_cast<int64_t>(random_.below(20'000)));
@@ -209,6 +229,7 @@ gateway::Settings Platform::edge_settings(std::string_view name, std::string_vie
                      {.protocol = sip::Protocol::tcp, .local = host.endpoint(5060)}};
   settings.link_listen = {{.protocol = sip::Protocol::tcp, .local = host.endpoint(link_port)}};
   settings.link_key = shared_link_key;
+  settings.echo_listen = host.endpoint(echo_port);
   for (const Host* peer : {near_host_, far_host_, core_host_})
     if (peer != nullptr) settings.link_peers.push_back(*parse_cidr(peer->address().to_string() + "/32"));
   settings.features = plan.features;
@@ -276,6 +297,13 @@ size_t Platform::asked(const std::string& path) const {
   return found == asked_.end() ? 0 : found->second;
 }
 
+json::object Platform::policy_state() {
+  const http::Response response =
+      policy_server_->respond({.method = "GET", .path = "/v1/state"}, policy_host_->loop().wall_ms());
+  const auto state = parse_json(response.body);
+  return state && state->is_object() ? state->get_object() : json::object();
+}
+
 bool Platform::expect(bool is_so, std::string failure) {
   if (!is_so)
     failures.push_back(
@@ -332,6 +360,7 @@ void Platform::check_end(size_t legs_expected) {
   if (core_) {
     expect(core_->router.calls() == 0, fmt::format("the router keeps {} calls (I8)", core_->router.calls()));
     expect(core_->router.is_idle(), "the router keeps dialogs (I7)");
+    expect(!relay_ || relay_->anchors() == 0, "the relay's anchors are left (I7)");
     expect(core_->router.anchors() == 0 && core_->node.anchors() == 0, "the router's anchors are left (I7)");
   }
   for (Phone* phone : {caller_.get(), callee_.get()}) {

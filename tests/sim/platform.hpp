@@ -26,6 +26,7 @@ inline constexpr std::string_view platform_number = "+15550900", caller_number =
 struct Plan {
   bool is_callee_far = false;
   bool has_router = true;
+  bool has_relay = false;  ///< A media node in a third region, near both, by which talks may go.
   std::vector<std::string> features{"bridge", "play", "local-tts", "record", "collect", "hangup-on-star", "video"};
   std::vector<std::string> capabilities{"bridge", "play", "tts", "record", "collect"};
   std::chrono::milliseconds rtp_timeout{60'000};
@@ -107,6 +108,8 @@ class Platform {
   Edge& near() { return *near_; }
   Edge& far() { return far_ ? *far_ : *near_; }
   Core& core() { return *core_; }
+  /// The media node of the third region.
+  Node& relay() { return *relay_; }
 
   /// Notes a failure in words when `is_so` is false; gives `is_so` back.
   bool expect(bool is_so, std::string failure);
@@ -127,7 +130,10 @@ class Platform {
   uint64_t faults_done() const { return faults_done_; }
   /// Events of a kind in all journals.
   std::vector<store::CallEvent> events(std::string_view kind = {}) const;
-  double rtt_ms = 0;  ///< Between the edge and the router.
+  /// What the policy server believes, as `GET /v1/state` tells it.
+  json::object policy_state();
+  double rtt_ms = 0;      ///< Between the edge and the router,
+  double between_ms = 0;  ///< and between the edges.
 
  private:
   void set_paths();
@@ -141,11 +147,13 @@ class Platform {
 
   Random random_;
   uint64_t faults_done_ = 0;
-  Host *caller_host_, *callee_host_, *near_host_, *far_host_ = nullptr, *core_host_, *policy_host_, *app_host_;
+  Host *caller_host_, *callee_host_, *near_host_, *far_host_ = nullptr, *relay_host_ = nullptr, *core_host_,
+                                                  *policy_host_, *app_host_;
   policy::Topology topology_;
   std::unique_ptr<http::Server> application_;
   std::map<std::string, size_t> asked_;
   std::unique_ptr<policy_server::Server> policy_server_;
+  std::unique_ptr<Node> relay_;
   std::unique_ptr<Core> core_;
   std::unique_ptr<Edge> near_, far_;
   std::unique_ptr<Phone> caller_, callee_;

@@ -171,9 +171,17 @@ class FakePolicy final : public policy::Client {
   }
   Task<policy::RouteAnswer> pick_route(policy::RouteQuery) override { co_return policy::RouteAnswer{}; }
   Task<policy::ResourceAnswer> pick_resource(policy::ResourceQuery) override { co_return policy::ResourceAnswer{}; }
+  Task<policy::RerouteAnswer> reroute(policy::RerouteQuery query) override {
+    co_await io::sleep_for(loop_, 1ms);
+    reroutes.push_back(std::move(query));
+    co_return reroute_answer;
+  }
   void report_load(std::string, uint32_t, uint32_t) override {}
+  void report(const policy::GatewayReport&) override {}
 
   policy::RouterAnswer answer;
+  policy::RerouteAnswer reroute_answer;
+  std::vector<policy::RerouteQuery> reroutes;
 
  private:
   io::Loop& loop_;

@@ -35,7 +35,9 @@ class TablePolicy final : public policy::Client {
   Task<policy::ResourceAnswer> pick_resource(policy::ResourceQuery query) override {
     co_return policy::static_resource(topology, query);
   }
+  Task<policy::RerouteAnswer> reroute(policy::RerouteQuery) override { co_return policy::RerouteAnswer{}; }
   void report_load(std::string, uint32_t, uint32_t) override {}
+  void report(const policy::GatewayReport&) override {}
 
   policy::Topology topology;
   std::vector<policy::RouteQuery> routes;

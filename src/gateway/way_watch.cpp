@@ -1,0 +1,156 @@
+#include "gateway/way_watch.hpp"
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+
+#include "gateway/link_end.hpp"
+#include "telemetry/metrics.hpp"
+
+namespace nearend::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr double bad_loss = 0.03, bad_jitter_ms = 60, clean_loss = 0.01;
+constexpr uint32_t packets_min = 40;       // of two seconds: fewer say little
+constexpr milliseconds ask_pace{1000};     // while it stays bad
+constexpr milliseconds quiet_for{10'000};  // after the sender's own count has shown that the way is clean
+constexpr milliseconds dead_after{2000};
+constexpr milliseconds outcome_after{5000};
+
+json::object told(const policy::Observed& observed) {
+  const auto tenths = [](double value) { return std::round(value * 10) / 10; };
+  return {{"loss_percent", tenths(observed.loss * 100)},
+          {"jitter_ms", tenths(observed.jitter_ms)},
+          {"rtt_ms", tenths(observed.rtt_ms)}};
+}
+
+policy::Observed observed_of(const Trouble& trouble) {
+  const uint32_t packets = trouble.last.packets + trouble.before.packets;
+  const uint32_t lost = trouble.last.lost + trouble.before.lost;
+  return {.rtt_ms = static_cast<double>(trouble.rtt_ms),
+          .loss = packets == 0 ? 0 : std::min(1.0, static_cast<double>(lost) / packets),
+          .jitter_ms = static_cast<double>(std::min(trouble.last.jitter_ms, trouble.before.jitter_ms))};
+}
+
+}  // namespace
+
+/// Only talks between two gateways whose router can be told have another way to go.
+bool WayWatch::is_watched(const Leg& leg) const {
+  return !leg.is_over && leg.joint.state == Joint::State::open && !leg.joint.peer_gateway.empty() &&
+         !leg.dialogs.is_direct && leg.dialogs.link != sip::DialogId::none;
+}
+
+std::optional<policy::Observed> WayWatch::suffers(const Trouble& trouble) const {
+  if (trouble.last.packets + trouble.before.packets < packets_min) return std::nullopt;
+  const policy::Observed observed = observed_of(trouble);
+  if (observed.loss < bad_loss && observed.jitter_ms < bad_jitter_ms) return std::nullopt;
+  return observed;
+}
+
+void WayWatch::hear(Leg& leg, const media::LegSecond& second) {
+  if (!is_watched(leg)) return;
+  Trouble& trouble = leg.way.trouble;
+  const io::Instant now = parts_.now();
+  trouble.before = now - trouble.heard < dead_after ? trouble.last : Trouble::Second{};
+  trouble.last = {second.packets, second.lost, second.jitter_ms};
+  if (second.packets > second.lost) trouble.heard = now;
+  if (second.rtt_ms > 0) trouble.rtt_ms = second.rtt_ms;
+  const auto observed = suffers(trouble);
+  if (!observed) {
+    trouble.bad_since = {};
+    return;
+  }
+  if (trouble.bad_since == io::Instant{}) trouble.bad_since = now;
+  // The holes were in the talker's stream before it came to this way.
+  const bool is_clean = second.sent > 0 && second.missing < clean_loss * second.sent;
+  if (is_clean && observed->jitter_ms < bad_jitter_ms && now - trouble.bad_since > dead_after)
+    trouble.quiet_until = now + quiet_for;
+  consider(leg, *observed);
+}
+
+void WayWatch::look_for_silence() {
+  const Echo* echo = parts_.way_meter->echo();
+  if (echo == nullptr || !echo->is_any_silent()) return;
+  const io::Instant now = parts_.now();
+  for (Leg* leg : parts_.legs.all()) {
+    Trouble& trouble = leg->way.trouble;
+    const bool has_heard = trouble.heard != io::Instant{};
+    if (!is_watched(*leg) || !has_heard || now - trouble.heard < dead_after) continue;
+    if (echo->is_silent(std::string(parts_.way_meter->far_region(*leg))))
+      consider(*leg, {.rtt_ms = static_cast<double>(trouble.rtt_ms), .loss = 1});
+  }
+}
+
+void WayWatch::consider(Leg& leg, const policy::Observed& observed) {
+  Trouble& trouble = leg.way.trouble;
+  const io::Instant now = parts_.now();
+  if (trouble.is_asking || now < trouble.quiet_until || now - trouble.asked < ask_pace || asking_ >= asking_max) return;
+  trouble.is_asking = true;
+  trouble.asked = now;
+  ++asking_;
+  scope_.spawn(ask(leg.id, observed));
+}
+
+policy::RerouteQuery WayWatch::query_for(const Leg& leg, const policy::Observed& observed) const {
+  policy::RerouteQuery query{.route = {.call = leg.call, .account = leg.account}, .observed = observed};
+  const policy::GatewayEntry* peer = parts_.way_meter->gateway_at(leg.joint.peer_gateway);
+  if (peer == nullptr) return query;
+  query.route.a.gateway = parts_.settings.name;
+  query.route.b.gateway = peer->name;
+  query.route.may_relay = true;
+  for (const policy::GatewayEntry& gateway : parts_.settings.topology.gateways)
+    if (gateway.relay_url.empty() && gateway.name != parts_.settings.name && gateway.name != peer->name)
+      query.route.exclude.push_back(gateway.name);
+  query.current = {parts_.settings.name};
+  if (!leg.joint.relay.empty()) query.current.push_back(leg.joint.relay);
+  query.current.push_back(peer->name);
+  return query;
+}
+
+Task<void> WayWatch::ask(std::string id, policy::Observed observed) {
+  static telemetry::Counter& moves = telemetry::counter("nearend_gateway_reroutes_total", "answer=\"moves\"");
+  static telemetry::Counter& stays = telemetry::counter("nearend_gateway_reroutes_total", "answer=\"stays\"");
+  policy::RerouteQuery query = query_for(*parts_.legs.by_id(id), observed);
+  const std::vector<std::string> current = query.current;
+  policy::RerouteAnswer answer;
+  if (!current.empty()) answer = co_await parts_.policy.reroute(std::move(query));
+  --asking_;
+  Leg* leg = parts_.legs.by_id(id);
+  if (leg == nullptr || leg->is_over) co_return;
+  leg->way.trouble.is_asking = false;
+  const bool moves_there = !answer.stays && answer.route.hops.size() >= 2 && is_watched(*leg);
+  (moves_there ? moves : stays).add();
+  if (moves_there) order(*leg, answer, observed);
+}
+
+/// The router has the other end of the talk; it takes both there.
+void WayWatch::order(Leg& leg, const policy::RerouteAnswer& answer, const policy::Observed& observed) {
+  json::array hops;
+  for (const policy::RouteChoice& hop : answer.route.hops)
+    hops.push_back(json::object{{"gateway", hop.gateway}, {"region", hop.region}});
+  json::object seen{{"by", parts_.settings.name},
+                    {"observed", told(observed)},
+                    {"expected", json::object{{"m2e_ms", answer.route.estimate.m2e_ms},
+                                              {"r", answer.route.estimate.rating},
+                                              {"loss_percent", answer.route.estimate.loss_percent}}},
+                    {"reason", answer.route.reason}};
+  parts_.ledger.note(leg, "reroute", seen);
+  const std::string relay = answer.route.hops.size() == 3 ? answer.route.hops[1].gateway : std::string();
+  parts_.link_end->info(leg, {.name = "reroute"},
+                        to_json(json::object{{"hops", std::move(hops)}, {"seen", std::move(seen)}}));
+  leg.way.trouble.quiet_until = parts_.now() + quiet_for;
+  scope_.spawn(tell_outcome(leg.id, relay));
+}
+
+Task<void> WayWatch::tell_outcome(std::string id, std::string relay) {
+  co_await io::sleep_for(parts_.loop(), outcome_after);
+  Leg* leg = parts_.legs.by_id(id);
+  if (leg == nullptr || leg->is_over || leg->joint.state != Joint::State::open) co_return;
+  json::object outcome{{"moved", leg->joint.relay == relay}, {"observed", told(observed_of(leg->way.trouble))}};
+  outcome["relay"] = leg->joint.relay;
+  parts_.ledger.note(*leg, "rerouted", outcome);
+}
+
+}  // namespace nearend::gateway

@@ -1,0 +1,137 @@
+#include <doctest/doctest.h>
+
+#include "gateway/echo.hpp"
+#include "gateway/way_sums.hpp"
+#include "sim/world.hpp"
+
+using namespace nearend;
+using namespace nearend::gateway;
+using namespace std::chrono_literals;
+
+namespace {
+
+policy::Measurement only(WaySums& sums, int64_t now_ms = 1000) {
+  const auto reports = sums.take(now_ms);
+  REQUIRE(reports.size() == 1);
+  return reports.front().measured;
+}
+
+/// Two gateways that ask each other.
+struct Pair {
+  explicit Pair(std::string key_of_b = "secret") {
+    world.paths().set_rtt("eu", "as", 80ms);
+    begin(a, eu, "as/jp1", as, "secret");
+    begin(b, as, "eu/de1", eu, std::move(key_of_b));
+  }
+  void begin(std::unique_ptr<Echo>& echo, sim::Host& host, std::string region, sim::Host& other, std::string key) {
+    auto& heard = &echo == &a ? heard_a : heard_b;
+    Echo::Settings settings{.listen = host.endpoint(5075),
+                            .key = std::move(key),
+                            .peers = {{std::move(region), other.endpoint(5075)}},
+                            .is_peer = [this](const IpAddress& from) { return from != stranger.address(); }};
+    echo = std::make_unique<Echo>(host.loop(), host.net(), std::move(settings),
+                                  [&heard](const std::string&, std::optional<double> rtt) { heard.push_back(rtt); });
+    REQUIRE(echo->start());
+  }
+  sim::World world{1};
+  sim::Host& eu = world.add_host("a", "eu");
+  sim::Host& as = world.add_host("b", "as");
+  sim::Host& stranger = world.add_host("x", "eu");
+  std::vector<std::optional<double>> heard_a, heard_b;
+  std::unique_ptr<Echo> a, b;
+};
+
+}  // namespace
+
+TEST_CASE("an access way has the holes of what came and the far end's word on what it was sent") {
+  WaySums sums;
+  const WayId way = sums.area("+49");
+  sums.add_access(way, {.packets = 50, .lost = 2, .jitter_ms = 4});
+  sums.add_access(way, {.packets = 50, .lost = 0, .jitter_ms = 8, .rtt_ms = 30, .far_packets = 250, .far_lost = 5});
+  const policy::Measurement measured = only(sums);
+  CHECK(measured.packets == 350);
+  CHECK(measured.lost == 7);
+  CHECK(measured.streams == 2);
+  CHECK(measured.jitter_ms == 6);
+  CHECK(measured.rtt_ms == 30);
+  CHECK(sums.take(2000).empty());
+}
+
+TEST_CASE("a way between regions counts what its sender sent, whatever holes the talker's stream has") {
+  WaySums sums;
+  const WayId way = sums.region("us/va1");
+  sums.add_between(way, {.packets = 50, .lost = 10, .jitter_ms = 2, .sent = 250, .missing = -1});
+  CHECK(only(sums).lost == 0);
+  sums.add_between(way, {.packets = 50, .lost = 0, .sent = 250, .missing = 1});
+  CHECK(only(sums).lost == 0);  // what came before its report in the last second
+  sums.add_between(way, {.packets = 50, .lost = 5, .sent = 250, .missing = 13});
+  CHECK(only(sums).lost == 13);
+  sums.add_between(way, {.packets = 50});
+  CHECK(sums.take(4000).empty());
+}
+
+TEST_CASE("where far ends send no RTCP the round trip of SIP stands for theirs, as long as it is fresh") {
+  WaySums sums;
+  const WayId way = sums.area("carrier");
+  const auto second = [&](int64_t now_ms, double rtt_ms = 0) {
+    sums.add_access(way, {.packets = 50, .rtt_ms = static_cast<float>(rtt_ms)});
+    return only(sums, now_ms).rtt_ms;
+  };
+  CHECK(second(100'000) == 0);
+  sums.set_signalling_trip(way, 44, 100'500);
+  CHECK(second(101'000) == 44);
+  CHECK(second(102'000, 12) == 12);
+  CHECK(second(103'000) == 0);
+  CHECK(second(131'000) == 0);
+  CHECK(second(133'000) == 44);
+  CHECK(second(300'000) == 0);
+}
+
+TEST_CASE("gateways of two regions know the round trip by an echo a second") {
+  Pair pair;
+  pair.world.run_for(10s);
+  REQUIRE(pair.heard_a.size() >= 9);
+  CHECK(pair.heard_b.size() >= 9);
+  for (const auto& rtt : pair.heard_a) CHECK(rtt.value_or(0) == doctest::Approx(80).epsilon(0.01));
+  CHECK_FALSE(pair.a->is_silent("as/jp1"));
+}
+
+TEST_CASE("an echo that does not come is a loss once others have come, and the way is gone after two") {
+  Pair pair;
+  pair.world.paths().set_cut("eu", "as", true);
+  pair.world.run_for(10s);
+  CHECK(pair.heard_a.empty());  // as far as anybody knows its port is closed
+  pair.world.paths().set_cut("eu", "as", false);
+  pair.world.run_for(5s);
+  CHECK(pair.heard_a.size() >= 4);
+  pair.heard_a.clear();
+  pair.world.paths().set_cut("eu", "as", true);
+  pair.world.run_for(4s);
+  REQUIRE(pair.heard_a.size() >= 3);
+  CHECK_FALSE(pair.heard_a.back().has_value());
+  CHECK(pair.a->is_silent("as/jp1"));
+  pair.world.run_for(100s);
+  CHECK(pair.heard_a.size() < 70);
+}
+
+TEST_CASE("nobody gets an echo who has not the key or is no peer, and nobody gets more than he sent") {
+  Pair pair("another key");
+  pair.world.run_for(5s);
+  CHECK(pair.heard_a.empty());
+  CHECK(pair.heard_b.empty());
+  Pair open;
+  size_t answers = 0, longest = 0;
+  std::vector<uint8_t> seen;
+  open.world.network().observe([&](const sim::PacketSeen& packet) {
+    if (packet.from_host == open.eu.id() && seen.empty()) seen.assign(packet.bytes.begin(), packet.bytes.end());
+    longest = std::max(longest, packet.bytes.size());
+  });
+  open.world.run_for(2s);
+  CHECK(longest == 40);
+  auto socket = open.stranger.net().open_udp(open.stranger.endpoint(9), [&](const Endpoint&, io::Bytes) { ++answers; });
+  REQUIRE(socket);
+  REQUIRE(seen.size() == 40);
+  (*socket)->send(open.as.endpoint(5075), seen);  // a request of a peer, sent again by somebody else
+  open.world.run_for(2s);
+  CHECK(answers == 0);
+}
