@@ -16,6 +16,8 @@ constexpr int talk_packets = 50;
 constexpr size_t talks = 4;
 constexpr double injected_loss = 0.05;
 constexpr double moved_bound_ms = 5000;
+/// Round trips as from Europe to East Asia, and by a third region between.
+constexpr double far_ms = 150, half_way_ms = 85;
 constexpr auto known_after = 15s, settled_after = 3s, look_every = 5s;
 
 void rest(std::chrono::nanoseconds length) {
@@ -67,6 +69,9 @@ size_t count_flaps(FlowRun& run, std::chrono::seconds watched) {
 
 void lose_packets(FlowRun& run, std::chrono::seconds watched) {
   constexpr uint16_t first_sip = 5070, first_rtp = 4100;
+  run.platform.set_rtt("eu", "as", far_ms);
+  for (const char* region : {"eu", "as"})
+    for (const char* relay : {"af", "af-media1"}) run.platform.set_rtt(region, relay, half_way_ms);
   std::vector<std::unique_ptr<Party>> callers, callees;
   for (size_t i = 1; i < talks; ++i) {
     const auto shift = static_cast<uint16_t>(10 * i);
@@ -126,8 +131,11 @@ Flow flow(std::string id, std::string title, std::chrono::seconds watched) {
                           .is_relay = true,
                           .node_addresses = {}});
   plan.has_echoes = true;
-  plan.rtts.push_back({"eu/de1", "af/za1", 2 * Platform::edge_to_edge_ms});
-  plan.rtts.push_back({"as/jp1", "af/za1", 2 * Platform::edge_to_edge_ms});
+  plan.rtts = {{"eu/de1", "us/va1", 100},
+               {"as/jp1", "us/va1", 100},
+               {"eu/de1", "as/jp1", far_ms},
+               {"eu/de1", "af/za1", half_way_ms},
+               {"as/jp1", "af/za1", half_way_ms}};
   const auto document = [](const std::string& number) {
     return "<Response><Dial timeout=\"20\"><Number>" + number + "</Number></Dial></Response>";
   };
