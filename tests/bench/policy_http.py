@@ -82,7 +82,7 @@ def weight(program, areas=18000, segments=3):
     with tempfile.TemporaryDirectory(prefix="nearend-bench-") as work, Server(program, work) as server:
         def tell(first, count):
             for region in range(segments):
-                told = [{"area": f"r{(number + region) % REGIONS}-area{number}", "packets": 50, "lost": 0, "jitter_ms": 2.5,
+                told = [{"area": f"r{number % REGIONS}-area{number}", "packets": 50, "lost": 0, "jitter_ms": 2.5,
                          "rtt_ms": 30 + number % 50} for number in range(first, first + count)]
                 server.ask("POST", "/v1/reports", {"reports": [{"gateway": f"r{region}-gw0", "segments": told}]})
         for first in range(0, 500, 100):
