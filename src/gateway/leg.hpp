@@ -108,10 +108,13 @@ struct Trouble {
     uint32_t packets = 0, lost = 0;
     float jitter_ms = 0;
   };
-  Second last, before;  ///< The two newest seconds.
-  float rtt_ms = 0;     ///< As RTCP told last.
-  io::Instant heard{};  ///< When anything came.
-  io::Instant bad_since{}, quiet_until{}, asked{};
+  Second last, before;         ///< The two newest seconds.
+  float rtt_ms = 0;            ///< As RTCP told last.
+  io::Instant heard{};         ///< When anything came.
+  uint32_t holes = 0;          ///< Since the sender's count before last.
+  std::string relay;           ///< As the joint's, when it was heard last.
+  io::Instant guilty_until{};  ///< The way itself loses: the sender's count has shown it.
+  io::Instant quiet_until{}, asked{};
   bool is_asking = false;
 };
 

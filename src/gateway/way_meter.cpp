@@ -97,8 +97,8 @@ void WayMeter::add(const media::LegSecond& second) {
   const bool is_between = second.side == media::Side::inner;
   if (is_between) {
     const std::string_view region = far_region(*leg);
-    if (const WayId way = sums_.region(region); way != no_way) sums_.add_between(way, second);
-    parts_.way_watch->hear(*leg, second);
+    const bool is_guilty = parts_.way_watch->hear(*leg, second);
+    if (const WayId way = sums_.region(region); way != no_way) sums_.add_between(way, second, is_guilty);
   } else if (const WayId way = access_way(*leg); way != no_way) {
     sums_.add_access(way, second);
     if (leg->provider != Leg::no_provider && providers_[leg->provider].at_ms > 0)

@@ -46,12 +46,12 @@ void WaySums::add_access(WayId way, const media::LegSecond& second) {
   sums.late += second.late;
 }
 
-void WaySums::add_between(WayId way, const media::LegSecond& second) {
+void WaySums::add_between(WayId way, const media::LegSecond& second, bool is_guilty) {
   touch(way);
   Sums& sums = sums_[way];
   add_common(sums, second);
-  sums.packets += second.sent;
-  sums.missing += second.missing;
+  sums.packets += is_guilty ? second.packets : second.sent;
+  sums.missing += is_guilty ? static_cast<int32_t>(std::min(second.lost, second.packets)) : second.missing;
 }
 
 void WaySums::add_echo(WayId way, std::optional<double> rtt_ms) {

@@ -28,8 +28,9 @@ class WaySums {
 
   /// What came over the access network: the holes in the numbering, and what the far end's RTCP says of ours.
   void add_access(WayId way, const media::LegSecond& second);
-  /// What came from another region: its holes may be of the ways before, so only the sender's own count tells of loss.
-  void add_between(WayId way, const media::LegSecond& second);
+  /// What came from another region: its holes may be of the ways before, so only the sender's own count tells of loss,
+  /// unless it `is_guilty` by such a count: then the holes do, which are known sooner.
+  void add_between(WayId way, const media::LegSecond& second, bool is_guilty = false);
   /// An echo's round trip, or nothing: it did not come back.
   void add_echo(WayId way, std::optional<double> rtt_ms);
   /// Stands for the round trip of an access way whose far ends send no RTCP: what SIP took there and back.

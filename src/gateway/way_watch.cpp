@@ -12,10 +12,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr double bad_loss = 0.03, bad_jitter_ms = 60, clean_loss = 0.01;
-constexpr uint32_t packets_min = 40;       // of two seconds: fewer say little
-constexpr milliseconds ask_pace{1000};     // while it stays bad
-constexpr milliseconds quiet_for{10'000};  // after the sender's own count has shown that the way is clean
+constexpr double bad_loss = 0.03, bad_jitter_ms = 60;
+constexpr uint32_t packets_min = 40;    // of two seconds: fewer say little
+constexpr milliseconds ask_pace{1000};  // while it stays bad
+constexpr milliseconds quiet_for{
+    10'000};  // after a change, or when the sender's own count has shown that the way is clean
+constexpr milliseconds guilty_for{3000};  // from one such count to the next
+constexpr int32_t holes_min = 2;
 constexpr milliseconds dead_after{2000};
 constexpr milliseconds outcome_after{5000};
 
@@ -49,25 +52,36 @@ std::optional<policy::Observed> WayWatch::suffers(const Trouble& trouble) const 
   return observed;
 }
 
-void WayWatch::hear(Leg& leg, const media::LegSecond& second) {
-  if (!is_watched(leg)) return;
+/// Whether the holes that were heard before the sender's count came are of this way, or were in the talker's stream
+/// before it.
+void WayWatch::weigh(Trouble& trouble, const media::LegSecond& second) {
+  const auto holes = static_cast<int32_t>(std::exchange(trouble.holes, second.lost));
+  if (holes < holes_min) return;
+  if (2 * second.missing >= holes) trouble.guilty_until = parts_.now() + guilty_for;
+  if (4 * second.missing >= holes) return;
+  trouble.guilty_until = {};
+  if (trouble.last.jitter_ms < bad_jitter_ms) trouble.quiet_until = parts_.now() + quiet_for;
+}
+
+bool WayWatch::hear(Leg& leg, const media::LegSecond& second) {
+  if (!is_watched(leg)) return false;
   Trouble& trouble = leg.way.trouble;
   const io::Instant now = parts_.now();
+  if (trouble.relay != leg.joint.relay) {
+    // What was heard before was heard on another way, and for a moment on both.
+    trouble = Trouble{.relay = leg.joint.relay};
+    trouble.quiet_until = now + quiet_for;
+  }
   trouble.before = now - trouble.heard < dead_after ? trouble.last : Trouble::Second{};
   trouble.last = {second.packets, second.lost, second.jitter_ms};
   if (second.packets > second.lost) trouble.heard = now;
   if (second.rtt_ms > 0) trouble.rtt_ms = second.rtt_ms;
-  const auto observed = suffers(trouble);
-  if (!observed) {
-    trouble.bad_since = {};
-    return;
-  }
-  if (trouble.bad_since == io::Instant{}) trouble.bad_since = now;
-  // The holes were in the talker's stream before it came to this way.
-  const bool is_clean = second.sent > 0 && second.missing < clean_loss * second.sent;
-  if (is_clean && observed->jitter_ms < bad_jitter_ms && now - trouble.bad_since > dead_after)
-    trouble.quiet_until = now + quiet_for;
-  consider(leg, *observed);
+  if (second.sent > 0)
+    weigh(trouble, second);
+  else
+    trouble.holes += second.lost;
+  if (const auto observed = suffers(trouble)) consider(leg, *observed);
+  return now < trouble.guilty_until;
 }
 
 void WayWatch::look_for_silence() {

@@ -14,8 +14,8 @@ class WayWatch {
  public:
   explicit WayWatch(Parts& parts) : parts_(parts), scope_(parts.loop()) {}
 
-  /// One second of one leg's inner side.
-  void hear(Leg& leg, const media::LegSecond& second);
+  /// One second of one leg's inner side. True when its holes are the way's, not the talker's before it.
+  bool hear(Leg& leg, const media::LegSecond& second);
   /// After each second's figures: legs that hear nothing over a way on which no echo comes back either.
   void look_for_silence();
   void stop() { scope_.cancel_all(); }
@@ -24,6 +24,7 @@ class WayWatch {
   bool is_watched(const Leg& leg) const;
   /// The last two seconds as the policy server wants them; nothing where they are good.
   std::optional<policy::Observed> suffers(const Trouble& trouble) const;
+  void weigh(Trouble& trouble, const media::LegSecond& second);
   void consider(Leg& leg, const policy::Observed& observed);
   Task<void> ask(std::string id, policy::Observed observed);
   policy::RerouteQuery query_for(const Leg& leg, const policy::Observed& observed) const;

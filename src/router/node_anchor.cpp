@@ -21,6 +21,21 @@ Task<Result<std::shared_ptr<NodeAnchor>>> NodeAnchor::allocate(MediaDesk& desk, 
   media::AllocateRequest request;
   request.call = std::move(call);
   request.leg = std::move(leg);
+  return allocate(desk, std::move(request));
+}
+
+Task<Result<std::shared_ptr<NodeAnchor>>> NodeAnchor::allocate_facing(MediaDesk& desk, std::string call,
+                                                                      std::string leg, sdp::SessionDescription theirs,
+                                                                      std::optional<media::AnchorId> peer) {
+  media::AllocateRequest request;
+  request.call = std::move(call);
+  request.leg = std::move(leg);
+  request.outer_remotes = call::remotes_of(theirs);
+  if (peer) request.path = media::Path{.kind = media::Path::Kind::bridge, .peer = *peer};
+  return allocate(desk, std::move(request));
+}
+
+Task<Result<std::shared_ptr<NodeAnchor>>> NodeAnchor::allocate(MediaDesk& desk, media::AllocateRequest request) {
   request.has_inner = false;
   request.lease = lease;
   auto info = co_await desk.control().allocate(std::move(request));

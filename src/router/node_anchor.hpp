@@ -44,6 +44,10 @@ class NodeAnchor {
 
   /// Reserves it. Errors as of media::Control::allocate.
   static Task<Result<std::shared_ptr<NodeAnchor>>> allocate(MediaDesk& desk, std::string call, std::string leg);
+  /// The same, facing the gateway and, where `peer` is given, joined to it: one round trip to the node.
+  static Task<Result<std::shared_ptr<NodeAnchor>>> allocate_facing(MediaDesk& desk, std::string call, std::string leg,
+                                                                   sdp::SessionDescription theirs,
+                                                                   std::optional<media::AnchorId> peer);
   ~NodeAnchor();
   NodeAnchor(const NodeAnchor&) = delete;
 
@@ -68,6 +72,7 @@ class NodeAnchor {
 
  private:
   friend class MediaDesk;
+  static Task<Result<std::shared_ptr<NodeAnchor>>> allocate(MediaDesk& desk, media::AllocateRequest request);
   NodeAnchor(MediaDesk& desk, media::AnchorInfo info);
   void on_event(media::Event event);
   void set_end(media::JobId job, JobEnd end);

@@ -41,16 +41,14 @@ Task<Result<std::shared_ptr<TalkWay::Relay>>> TalkWay::prepare(std::string gatew
   relay->gateway = std::move(gateway);
   const std::string& call = caller_.leg().context().call_sid;
   std::string key = fmt::format("{}/way/{}", caller_.leg().id(), ++changes_);
-  auto near = co_await NodeAnchor::allocate(*desk, call, std::move(key));
+  const sdp::SessionDescription to_near = *caller_.leg().theirs(), to_far = *callee_.leg().theirs();
+  auto near = co_await NodeAnchor::allocate_facing(*desk, call, std::move(key), to_near, std::nullopt);
   if (!near) co_return pass(near);
   relay->near = std::move(*near);
   key = fmt::format("{}/way/{}", callee_.leg().id(), changes_);
-  auto far = co_await NodeAnchor::allocate(*desk, call, std::move(key));
+  auto far = co_await NodeAnchor::allocate_facing(*desk, call, std::move(key), to_far, relay->near->id());
   if (!far) co_return pass(far);
   relay->far = std::move(*far);
-  co_await face(relay);
-  auto joined = co_await relay->near->join(*relay->far);
-  if (!joined) co_return pass(joined);
   co_return relay;
 }
 

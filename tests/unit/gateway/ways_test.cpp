@@ -66,6 +66,10 @@ TEST_CASE("a way between regions counts what its sender sent, whatever holes the
   CHECK(only(sums).lost == 0);  // what came before its report in the last second
   sums.add_between(way, {.packets = 50, .lost = 5, .sent = 250, .missing = 13});
   CHECK(only(sums).lost == 13);
+  sums.add_between(way, {.packets = 50, .lost = 4, .sent = 250, .missing = 5}, true);
+  const policy::Measurement soon = only(sums);
+  CHECK(soon.packets == 50);
+  CHECK(soon.lost == 4);
   sums.add_between(way, {.packets = 50});
   CHECK(sums.take(4000).empty());
 }
