@@ -17,7 +17,8 @@ constexpr int64_t restart_ms = 3000;
 
 }  // namespace
 
-GatewayLoads::GatewayLoads(const Places& places, LoadRules rules) : places_(places), rules_(rules) {
+GatewayLoads::GatewayLoads(const Places& places, LoadRules rules)
+    : places_(places), rules_(rules), regions_(places.regions()) {
   for (size_t i = 0; i < places.gateways(); ++i) {
     Load load;
     load.report.capacity = std::max<double>(1, places.entry(static_cast<GatewayId>(i)).capacity);
@@ -39,7 +40,7 @@ bool GatewayLoads::report(GatewayId gateway, const LoadReport& load, int64_t at_
   known.report.used = std::min(load.used, rules_.used_most * load.capacity);
   known.at_ms = at_ms;
   known.source = source;
-  known.known_tick = -1;
+  note_change(gateway);
   return true;
 }
 
@@ -50,7 +51,12 @@ void GatewayLoads::reserve(GatewayId gateway, double units, int64_t now_ms) {
   if (load.second[slot] != second) load.reserved[slot] = 0;
   load.second[slot] = second;
   load.reserved[slot] += static_cast<float>(units);
-  load.known_tick = -1;
+  note_change(gateway);
+}
+
+void GatewayLoads::note_change(GatewayId gateway) {
+  loads_[gateway].known_tick = -1;
+  regions_[places_.region_of(gateway)].tick = -1;
 }
 
 double GatewayLoads::reserved(const Load& load, int64_t now_ms) const {
@@ -94,7 +100,14 @@ bool GatewayLoads::is_open(GatewayId gateway, int64_t now_ms) const {
   return load.heard_ms + rules_.silent_after_ms >= std::min(now_ms, newest_heard_ms_[load.source] + 1000);
 }
 
+/// As with a gateway's: a decision looks at every region and changes two.
 double GatewayLoads::region_share(RegionId region, int64_t now_ms) const {
+  RegionLoad& known = regions_[region];
+  if (const int64_t tick = now_ms / 100; known.tick != tick) known = {tick, count_region_share(region, now_ms)};
+  return known.share;
+}
+
+double GatewayLoads::count_region_share(RegionId region, int64_t now_ms) const {
   double used_units = 0, capacity = 0;
   for (const GatewayId gateway : places_.gateways_in(region)) {
     if (!is_open(gateway, now_ms)) continue;
@@ -107,7 +120,7 @@ double GatewayLoads::region_share(RegionId region, int64_t now_ms) const {
 double GatewayLoads::penalty(double share) const {
   if (share <= rules_.penalty_from) return 0;
   const double over = (share - rules_.penalty_from) / std::max(rules_.exclude_from - rules_.penalty_from, 1e-6);
-  return penalty_points * std::pow(over, 4);
+  return penalty_points * (over * over) * (over * over);
 }
 
 }  // namespace nearend::policy

@@ -68,6 +68,12 @@ class GatewayLoads {
     mutable int64_t known_tick = -1;  // when it was counted together last
     mutable double known_used = 0;
   };
+  struct RegionLoad {
+    int64_t tick = -1;  // when it was counted together last
+    double share = 0;
+  };
+  void note_change(GatewayId gateway);
+  double count_region_share(RegionId region, int64_t now_ms) const;
   double reserved(const Load& load, int64_t now_ms) const;
   double used(const Load& load, int64_t now_ms) const;
   double count_used(const Load& load, int64_t now_ms) const;
@@ -75,6 +81,7 @@ class GatewayLoads {
   const Places& places_;
   LoadRules rules_;
   std::vector<Load> loads_;
+  mutable std::vector<RegionLoad> regions_;
   double instances_ = 1;
   std::vector<int64_t> newest_heard_ms_;  // by source: if all its gateways are silent, it is we or it that is cut off
 };
