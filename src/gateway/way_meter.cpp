@@ -26,7 +26,7 @@ WayMeter::WayMeter(Parts& parts)
       scope_(parts.loop()) {
   for (const policy::GatewayEntry& gateway : parts.settings.topology.gateways) gateways_[gateway.link_uri] = &gateway;
   // A gateway that was started anew goes on above what it told before.
-  seq_ = static_cast<uint64_t>(parts.world.loop.wall_ms() / 1000);
+  seq_ = static_cast<uint64_t>(parts.world.loop.wall_ms() / pace.count());
 }
 
 Result<void> WayMeter::start() {
@@ -118,7 +118,14 @@ Task<void> WayMeter::tell() {
   is_telling_ = false;
   if (seconds)
     for (const media::LegSecond& second : *seconds) add(second);
-  parts_.way_watch->look_for_silence();
+  const bool is_due = ++looks_ % told_every == 0;
+  if (is_due) parts_.way_watch->look_for_silence();
+  // Whoever asks about a bad way is answered by what is known of it: that is told first, and at once.
+  if (is_due || parts_.way_watch->is_any_waiting()) report();
+  parts_.way_watch->ask_waiting();
+}
+
+void WayMeter::report() {
   const int64_t now_ms = parts_.world.loop.wall_ms();
   report_ = {
       .gateway = parts_.settings.name,

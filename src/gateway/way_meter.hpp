@@ -37,7 +37,11 @@ class WayMeter {
   WayId access_way(Leg& leg);
   std::string access_area(const Leg& leg);
 
-  static constexpr std::chrono::seconds pace{1};
+  void report();
+
+  /// Legs' seconds end at different times: they are fetched more often than they are told.
+  static constexpr std::chrono::milliseconds pace{250};
+  static constexpr uint32_t told_every = 4;
   Parts& parts_;
   policy::Places places_;
   WaySums sums_;
@@ -51,6 +55,7 @@ class WayMeter {
   std::unique_ptr<Echo> echo_;
   policy::GatewayReport report_;
   uint64_t seq_ = 0;
+  uint32_t looks_ = 0;
   bool is_telling_ = false;
   io::Timer timer_;
   io::Scope scope_;

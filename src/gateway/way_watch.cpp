@@ -19,6 +19,7 @@ constexpr milliseconds quiet_for{
     10'000};  // after a change, or when the sender's own count has shown that the way is clean
 constexpr milliseconds guilty_for{3000};  // from one such count to the next
 constexpr int32_t holes_min = 2;
+constexpr milliseconds report_ahead{50};  // of the question
 constexpr milliseconds dead_after{2000};
 constexpr milliseconds outcome_after{5000};
 
@@ -55,7 +56,8 @@ std::optional<policy::Observed> WayWatch::suffers(const Trouble& trouble) const 
 /// Whether the holes that were heard before the sender's count came are of this way, or were in the talker's stream
 /// before it.
 void WayWatch::weigh(Trouble& trouble, const media::LegSecond& second) {
-  const auto holes = static_cast<int32_t>(std::exchange(trouble.holes, second.lost));
+  // Those of this second may have come after the count, so they do not speak for or against the way.
+  const auto holes = static_cast<int32_t>(std::exchange(trouble.holes, 0));
   if (holes < holes_min) return;
   if (2 * second.missing >= holes) trouble.guilty_until = parts_.now() + guilty_for;
   if (4 * second.missing >= holes) return;
@@ -104,7 +106,11 @@ void WayWatch::consider(Leg& leg, const policy::Observed& observed) {
   trouble.is_asking = true;
   trouble.asked = now;
   ++asking_;
-  scope_.spawn(ask(leg.id, observed));
+  waiting_.emplace_back(leg.id, observed);
+}
+
+void WayWatch::ask_waiting() {
+  for (auto& [id, observed] : std::exchange(waiting_, {})) scope_.spawn(ask(std::move(id), observed));
 }
 
 policy::RerouteQuery WayWatch::query_for(const Leg& leg, const policy::Observed& observed) const {
@@ -126,10 +132,12 @@ policy::RerouteQuery WayWatch::query_for(const Leg& leg, const policy::Observed&
 Task<void> WayWatch::ask(std::string id, policy::Observed observed) {
   static telemetry::Counter& moves = telemetry::counter("nearend_gateway_reroutes_total", "answer=\"moves\"");
   static telemetry::Counter& stays = telemetry::counter("nearend_gateway_reroutes_total", "answer=\"stays\"");
-  policy::RerouteQuery query = query_for(*parts_.legs.by_id(id), observed);
-  const std::vector<std::string> current = query.current;
+  co_await io::sleep_for(parts_.loop(), report_ahead);
+  policy::RerouteQuery query;
+  if (const Leg* asking = parts_.legs.by_id(id)) query = query_for(*asking, observed);
+  const bool has_question = !query.current.empty();
   policy::RerouteAnswer answer;
-  if (!current.empty()) answer = co_await parts_.policy.reroute(std::move(query));
+  if (has_question) answer = co_await parts_.policy.reroute(std::move(query));
   --asking_;
   Leg* leg = parts_.legs.by_id(id);
   if (leg == nullptr || leg->is_over) co_return;

@@ -18,6 +18,9 @@ class WayWatch {
   bool hear(Leg& leg, const media::LegSecond& second);
   /// After each second's figures: legs that hear nothing over a way on which no echo comes back either.
   void look_for_silence();
+  /// Legs that are about to ask; they do when what they met has been reported.
+  bool is_any_waiting() const { return !waiting_.empty(); }
+  void ask_waiting();
   void stop() { scope_.cancel_all(); }
 
  private:
@@ -34,6 +37,7 @@ class WayWatch {
   static constexpr size_t asking_max = 200;
   Parts& parts_;
   size_t asking_ = 0;
+  std::vector<std::pair<std::string, policy::Observed>> waiting_;  // by leg
   io::Scope scope_;
 };
 
