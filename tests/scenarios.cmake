@@ -5,7 +5,7 @@ function(nearend_program_test name timeout)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL ON)
 endfunction()
 
-foreach(peer sipp_forward kamailio_carrier)
+foreach(peer sipp_forward kamailio_carrier dns_dig)
   nearend_program_test(interop.${peer} 180 ${CMAKE_CURRENT_SOURCE_DIR}/interop/${peer}.sh $<TARGET_FILE:nearend>
                        ${CMAKE_BINARY_DIR}/interop/${peer})
 endforeach()

@@ -46,6 +46,7 @@ OWNERS = {
     "mpg123": {"media"},
     "webm/": {"media"},
     "ares.h": {"io"},
+    "ldns/": {"policy_server"},
     "bpf/": {"flow"},
 }
 FILE_FINDING, FUNCTION_FINDING = 900, 70

@@ -232,6 +232,8 @@ void check_file(Report& report, const Loaded<RouterFile>& loaded) {
 void check_file(Report& report, const Loaded<PolicyFile>& loaded) {
   io::AsioWorld world;
   try_listen(report, world, loaded.file.policy_server.listen, nullptr, "policy_server.listen");
+  if (const auto& names = loaded.file.policy_server.dns; names.listen)
+    try_listen(report, world, *names.listen, nullptr, "policy_server.dns.listen");
   if (loaded.topology.gateways.empty() || loaded.topology.routers.empty())
     report.bad("topology", "names no gateway or no router",
                "add [[gateway]] and [[router]] tables to the topology file");

@@ -1,4 +1,5 @@
 #include "app/role_base.hpp"
+#include "policy_server/dns_server.hpp"
 #include "policy_server/exchange.hpp"
 
 namespace nearend::app {
@@ -9,12 +10,14 @@ class PolicyRole final : public RoleBase {
   explicit PolicyRole(Loaded<PolicyFile> loaded)
       : name_(loaded.file.policy_server.name),
         server_(world_.loop, servers_, loaded.file.policy_server, std::move(loaded.topology)),
-        exchange_(world_.loop, http_, server_, loaded.file.policy_server) {}
+        exchange_(world_.loop, http_, server_, loaded.file.policy_server),
+        names_(world_.loop, world_.net, loaded.file.policy_server.dns, server_.advisor()) {}
 
   Result<void> start() override {
     auto started = server_.start();
-    if (started) exchange_.start();
-    return started;
+    if (!started) return started;
+    exchange_.start();
+    return names_.start();
   }
   std::string ready_line() const override {
     return fmt::format("policy {} ready http={}", name_, server_.local().to_string());
@@ -24,6 +27,7 @@ class PolicyRole final : public RoleBase {
   std::string name_;
   policy_server::Server server_;
   policy_server::Exchange exchange_;
+  policy_server::DnsServer names_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "policy/places.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -129,6 +130,33 @@ AreaId Places::area_of_address(std::string_view address) {
       return found->second;
   const std::string_view country = country_code(number);
   return country.empty() ? no_area : area(country);
+}
+
+namespace {
+
+uint8_t common_bits(const IpAddress& a, const IpAddress& b) {
+  for (size_t i = 0; i < a.bytes().size(); ++i)
+    if (const auto differing = static_cast<uint8_t>(a.bytes()[i] ^ b.bytes()[i]))
+      return static_cast<uint8_t>(8 * i + static_cast<size_t>(std::countl_zero(differing)));
+  return 128;
+}
+
+}  // namespace
+
+Places::Network Places::network_of(const IpAddress& address, uint8_t known_bits) const {
+  Network found{find_area(network_area(address)), static_cast<uint8_t>(address.is_v6() ? 32 : 16)};
+  for (const auto& [block, id] : areas_by_network_)
+    if (block.prefix <= known_bits && block.contains(address)) {
+      found = {id, block.prefix};
+      break;
+    }
+  // Narrower ones inside it are areas of their own: as many bits as tell this address from them.
+  const Cidr whole{address, found.prefix};
+  for (const auto& [block, id] : areas_by_network_)
+    if (id != found.area && block.prefix > whole.prefix && block.base.family() == address.family())
+      if (const uint8_t common = common_bits(block.base, address); common >= whole.prefix)
+        found.prefix = std::max(found.prefix, static_cast<uint8_t>(std::min<int>(common + 1, block.prefix)));
+  return found;
 }
 
 double Places::prior_ms(AreaId area, RegionId region) const {

@@ -57,6 +57,13 @@ class Places {
   /// The area that a number or an address belongs to by the topology; otherwise by what can be told from it alone, a
   /// number's country code or an address's /16 (IPv6: /32).
   AreaId area_of_address(std::string_view address);
+  /// The area of an address of which only the first `known_bits` are told, without making one, and for how many of its
+  /// bits that is true: no address that shares them belongs to another area.
+  struct Network {
+    AreaId area = no_area;
+    uint8_t prefix = 0;
+  };
+  Network network_of(const IpAddress& address, uint8_t known_bits) const;
   const std::string& area_name(AreaId area) const { return areas_[area].name; }
   RegionId home_of(AreaId area) const { return areas_[area].home; }
 

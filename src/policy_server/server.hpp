@@ -12,6 +12,7 @@
 #include "io/async.hpp"
 #include "policy/advisor.hpp"
 #include "policy/policy.hpp"
+#include "policy_server/dns_zone.hpp"
 #include "policy_server/metrics.hpp"
 
 namespace nearend::policy_server {
@@ -35,6 +36,7 @@ struct Settings {
   std::string link_key;            ///< Shared key of Platform-Signature; empty: reports are believed unsigned.
   std::vector<std::string> peers;  ///< The other instances: "http://198.51.100.8:8090".
   std::chrono::milliseconds exchange_every{1000};
+  DnsSettings dns;
 };
 void describe(config::Section& section, Settings::Account& account);
 void describe(config::Section& section, Settings& settings);
@@ -54,6 +56,7 @@ class Server {
   Task<http::Response> handle(http::ServerRequest request);
   /// The same without waiting for anything, at a time that the caller says; answers depend on nothing else.
   http::Response respond(const http::ServerRequest& request, int64_t now_ms);
+  const policy::Advisor& advisor() const { return advisor_; }
   /// What the other instances are told: the body of POST /v1/exchange.
   std::string summary(int64_t now_ms);
 
