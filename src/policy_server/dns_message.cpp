@@ -247,8 +247,11 @@ std::string_view to_string(Code code) {
 
 Result<Name> wire_name(std::string_view text) {
   Name name;
+  // split() leaves out what is empty.
+  if (text.empty() || text.starts_with('.') || text.ends_with('.') || text.contains(".."))
+    return fail(Error::Kind::invalid, "'{}' is no host name", text);
   for (const std::string_view label : split(text, '.')) {
-    if (label.empty() || label.size() > 63 || !std::ranges::all_of(to_lower(label), is_name_sign))
+    if (label.size() > 63 || !std::ranges::all_of(to_lower(label), is_name_sign))
       return fail(Error::Kind::invalid, "'{}' is no host name", text);
     name += static_cast<char>(label.size());
     name += label;
