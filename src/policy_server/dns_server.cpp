@@ -83,9 +83,10 @@ void DnsServer::take_datagram(const Endpoint& from, io::Bytes message) {
 }
 
 void DnsServer::take_stream(std::unique_ptr<io::Stream> stream) {
+  // Who asks is done at once, so it is the oldest that may go (RFC 7766 6.2.2), and nobody shuts others out.
   if (connections_.size() >= connections_most) {
     dropped_.add();
-    return;
+    connections_.erase(connections_.begin());
   }
   const uint64_t id = ++last_connection_;
   Connection& connection = connections_.try_emplace(id, loop_).first->second;

@@ -81,4 +81,8 @@ for transport in +notcp +tcp; do
 done
 expect 'flags: qr aa.*QUERY: 1, ANSWER: 1' +tcp +keepopen eu-de1.voice.example.com A us-va1.voice.example.com A
 expect 'Transfer failed' voice.example.com AXFR
+exec 3<>/dev/tcp/127.0.0.1/5954
+printf 'GET /metrics HTTP/1.0\r\nHost: policy\r\n\r\n' >&3
+cat <&3 >metrics.txt
+grep -qE '^nearend_policy_dns_queries_total\{type="SRV",code="NOERROR"\} [1-9]' metrics.txt || { echo "no metrics"; cat metrics.txt; exit 1; }
 echo "$asked questions of dig answered"

@@ -217,6 +217,23 @@ TEST_CASE("gateways that are full, drain or are silent are left out; if all are,
   CHECK(platform.addresses(apex).size() == 2);
 }
 
+TEST_CASE("a gateway that has fallen silent gets nobody while others of its kind report, and is told if nobody does") {
+  Platform platform;
+  for (const char* name : {"eu-gw1", "eu-gw2", "us-gw1"}) platform.load(name, 10);
+  const int64_t later_ms = now_ms + 8000;
+  const auto hops = [&] {
+    return first_hops(platform.advisor, std::vector<policy::GatewayId>{0, 1}, policy::no_area, policy::no_region,
+                      later_ms);
+  };
+  const policy::LoadReport load{.used = 10, .capacity = 100};
+  platform.advisor.take_load(3, load, later_ms);
+  CHECK(hops().size() == 2);  // both silent
+  platform.advisor.take_load(1, load, later_ms);
+  REQUIRE(hops().size() == 1);
+  CHECK(hops()[0].gateway == 1);
+  CHECK(hops()[0].room == 90);
+}
+
 TEST_CASE("a client's subnet counts in place of who asks, and the answer says for how much of it it is true") {
   Platform platform;
   const auto ask = [&](Bytes option, const char* name = "voice.example.com") {
@@ -386,6 +403,28 @@ TEST_CASE("the name server answers over UDP and TCP, limits who floods it, and l
   CHECK_FALSE(is_closed);
   world.run_for(11s);
   CHECK(is_closed);
+}
+
+TEST_CASE("who keeps many connections open does not shut others out") {
+  sim::World world(1);
+  sim::Host& host = world.add_host("policy", "eu");
+  sim::Host& asker = world.add_host("asker", "eu");
+  Platform platform;
+  platform.settings.listen = host.endpoint(53);
+  DnsServer server(host.loop(), host.net(), platform.settings, platform.advisor);
+  REQUIRE(server.start());
+  std::vector<std::unique_ptr<io::Stream>> idle;
+  for (int i = 0; i < 300; ++i) idle.push_back(asker.net().connect(server.local(), nullptr, {}));
+  world.run_for(1s);
+  std::string read;
+  auto stream =
+      asker.net().connect(server.local(), nullptr, {.on_data = [&](std::string_view bytes) { read += bytes; }});
+  const Bytes message = message_of(apex);
+  std::string framed{0, static_cast<char>(message.size())};
+  framed += as_text(message);
+  stream->write(framed);
+  world.run_for(1s);
+  CHECK(read.size() > message.size());
 }
 
 TEST_CASE("settings of the zone that cannot work are named") {
