@@ -74,13 +74,11 @@ nearend_program_test(moves.kernel_privacy 60 $<TARGET_FILE:media_moves> privacy 
 nearend_program_test(moves.kernel_features 60 $<TARGET_FILE:media_moves> features --tier kernel --count 2 ${quick})
 nearend_program_test(moves.kernel_calls 60 $<TARGET_FILE:media_moves> calls --tier kernel --calls 300)
 
-# Days of a simulated world under the policy server: tests/policy_world. A short form; `tools/bench policy-world` runs
+# Days of a simulated world under the policy server: src/policy_world. A short form; `tools/bench policy-world` runs
 # whole days of many seeds.
-file(GLOB policy_world_sources CONFIGURE_DEPENDS policy_world/*.cpp)
-add_executable(policy_world ${policy_world_sources})
+add_executable(policy_world policy_world/main.cpp)
 target_include_directories(policy_world PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(policy_world PRIVATE nearend_policy_server nearend_sim)
-target_compile_definitions(policy_world PRIVATE NEAREND_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+target_link_libraries(policy_world PRIVATE nearend_policy_world)
 add_test(NAME policy.world COMMAND policy_world --seed 5 --seconds 500 --calls 6 --call-seconds 50 --mode nearest,quality,oracle --judge 1)
 add_test(NAME policy.replay COMMAND policy_world --seed 6 --seconds 120 --calls 4 --replay 1)
 set_tests_properties(policy.world policy.replay PROPERTIES TIMEOUT 120)

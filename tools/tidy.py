@@ -23,6 +23,7 @@ LAYERS = [
     ["script", "api"],
     ["gateway", "router", "policy_server", "media_server"],
     ["sim", "lab"],
+    ["policy_world"],
     ["app"],
 ]
 # An outside library has one owner folder (and the folders below that may see its vocabulary types).

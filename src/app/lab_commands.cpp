@@ -77,6 +77,21 @@ void add_policy_faults(CLI::App& lab, LabOptions& options, std::function<int()>&
   });
 }
 
+void add_policy(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
+  auto& day = options.policy_day;
+  CLI::App* policy = lab.add_subcommand(
+      "policy",
+      "A day of a simulated world under the policy, against nearest, always home and others: table and report");
+  policy->add_option("--seed", day.seed, "Another seed is another world")->capture_default_str();
+  policy->add_option("--hours", day.hours, "That the day is pressed into")->capture_default_str();
+  policy->add_option("--calls", day.calls_per_second, "Begun a second")->capture_default_str();
+  policy->add_option("--load", day.load, "Asked of the gateways, against the usual")->capture_default_str();
+  policy->add_flag("--json", day.is_json, "One JSON object a guide");
+  policy->add_option("--out", day.directory, "Where report.html goes")->capture_default_str();
+  policy->callback(
+      [&options, &action] { action = [&options] { return policy_world::run_policy_day(options.policy_day); }; });
+}
+
 void add_app(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
   CLI::App* app = lab.add_subcommand("app", "A small customer application: serves <directory>/<path>.xml as TwiML");
   app->add_option("--listen", options.listen, "Address and port (default 0.0.0.0:80)");
@@ -88,9 +103,12 @@ void add_app(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
 }  // namespace
 
 void add_lab(CLI::App& app, LabOptions& options, std::function<int()>& action) {
-  CLI::App* lab = app.add_subcommand("lab", "Real processes in network namespaces with an emulated wide-area network");
+  CLI::App* lab = app.add_subcommand(
+      "lab",
+      "Real processes in network namespaces with an emulated wide-area network, and a simulated day of the policy");
   lab->require_subcommand(1);
   add_flows(*lab, options, action);
+  add_policy(*lab, options, action);
   add_policy_faults(*lab, options, action);
   add_app(*lab, options, action);
   CLI::App* demo = app.add_subcommand(

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lab/commands.hpp"
+#include "policy_world/command.hpp"
 
 namespace CLI {
 class App;
@@ -15,6 +16,7 @@ namespace nearend::app {
 struct LabOptions {
   lab::FlowsOptions flows;
   lab::PolicyFaultsOptions faults;
+  policy_world::PolicyDayOptions policy_day;
   lab::AppOptions app;
   lab::DemoOptions demo;
   std::string rtts, only, listen;
@@ -22,7 +24,7 @@ struct LabOptions {
   bool is_list = false;
 };
 
-/// Adds `lab flows`, `lab app` and `demo`; what was chosen lands in `action`.
+/// Adds the subcommands of `lab` and `demo`; what was chosen lands in `action`.
 void add_lab(CLI::App& app, LabOptions& options, std::function<int()>& action);
 
 }  // namespace nearend::app

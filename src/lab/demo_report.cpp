@@ -1,27 +1,12 @@
 #include <algorithm>
-#include <fstream>
 
 #include "lab/demo_phase.hpp"
+#include "lab/page.hpp"
 #include "lab/svg.hpp"
 #include "lab/world_map.hpp"
 
 namespace nearend::lab {
 namespace {
-
-constexpr std::string_view style_sheet = R"(
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:1080px;padding:0 1em;color:#1c2430;background:#fff}
-h1{font-size:1.7em}h2{margin-top:2em;border-top:1px solid #d5dae2;padding-top:1em}h3{margin-bottom:.3em}
-table{border-collapse:collapse;width:100%}td,th{padding:.35em .7em;text-align:left;border-bottom:1px solid #e3e7ee}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#b3261e}.maps{display:grid;grid-template-columns:1fr 1fr;gap:1em}
-svg{max-width:100%;height:auto;font-family:system-ui,sans-serif}details{overflow-x:auto}
-.sea{fill:#eef4f9}.land{fill:#d3dccf;stroke:#b9c5b4;stroke-width:.5}.core{fill:#5b4bb3}.edge{fill:#0b7a75}.phone{fill:#e07a1f}
-.route{fill:none;stroke:#e07a1f;stroke-width:3}.signalling{fill:none;stroke:#5b4bb3;stroke-width:1.2;stroke-dasharray:4 4}
-.label{font-size:11px;fill:#1c2430}.name{font-size:12px;font-weight:600}.time{font-size:10px;fill:#6b7686}
-.lifeline{stroke:#c6ccd6}.signal{stroke:#5b4bb3;stroke-width:1.2;fill:none}.media{stroke:#e07a1f;stroke-width:2.4;fill:none}
-.signal.head{fill:#5b4bb3}.media.head{fill:#e07a1f}.media-label{font-size:11px;fill:#b35b0e;font-weight:600}
-.panel{fill:#f6f8fb}.voice-caller{stroke:#0b7a75}.voice-callee{stroke:#e07a1f}.voice-prompt{stroke:#5b4bb3}
-.mark{stroke:#b3261e;stroke-width:1}.mark-label{font-size:10px;fill:#b3261e}
-)";
 
 std::string path_words(const DemoPhase& phase, const Platform& platform) {
   std::string out;
@@ -123,26 +108,19 @@ std::string chapter(const DemoResult& result, const std::vector<DemoRegion>& reg
 
 Result<void> write_report(const std::vector<DemoResult>& results, const std::vector<DemoRegion>& regions,
                           const Platform& platform, const std::filesystem::path& file) {
-  std::filesystem::create_directories(file.parent_path());
-  std::ofstream out(file);
-  out << "<!doctype html>\n<html lang=en><head><meta charset=utf-8><title>Nearend: five regions, three "
-         "calls</title><style>"
-      << style_sheet << "</style></head><body>\n<h1>Five regions, three calls</h1>\n"
-      << "<p>Phones (baresip) call each other through gateways near them; the TwiML runs on routers in America. Orange "
-         "lines "
-         "are media, dashed violet lines are signalling. Round-trip times between regions: cloudping.co, median over "
-         "the year "
-         "to 2025-05-29; each access network is "
-      << Platform::access_ms
-      << " ms away from its gateway. Mouth to ear is measured by a tap in the emulated network, packet by packet, "
-         "without the "
-         "phones' own jitter buffers; the trombone's figure is what the same talk would take through the router's "
-         "region.</p>\n"
-      << table(results, platform);
-  for (const DemoResult& result : results) out << chapter(result, regions, platform);
-  out << "</body></html>\n";
-  if (!out.flush()) return fail(Error::Kind::internal, "{} cannot be written", file.string());
-  return {};
+  std::string body = fmt::format(
+      "<p>Phones (baresip) call each other through gateways near them; the TwiML runs on routers in America. Orange "
+      "lines are media, dashed violet lines are signalling. Round-trip times between regions: cloudping.co, median "
+      "over "
+      "the year to 2025-05-29; each access network is {} ms away from its gateway. Mouth to ear is measured by a tap "
+      "in "
+      "the emulated network, packet by packet, without the phones' own jitter buffers; the trombone's figure is what "
+      "the "
+      "same talk would take through the router's region.</p>\n",
+      Platform::access_ms);
+  body += table(results, platform);
+  for (const DemoResult& result : results) body += chapter(result, regions, platform);
+  return write_page(file, "Five regions, three calls", body);
 }
 
 }  // namespace nearend::lab

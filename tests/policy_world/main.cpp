@@ -12,7 +12,6 @@
 #include <cstring>
 #include <map>
 
-#include "base/json.hpp"
 #include "policy_world/day.hpp"
 #include "support/arguments.hpp"
 
@@ -24,20 +23,7 @@ namespace {
 
 void tell(const std::string& mode, uint64_t seed, const Outcome& day, const std::string& remark, bool as_json) {
   if (as_json) {
-    std::puts(to_json(json::object{{"mode", mode},
-                                   {"seed", seed},
-                                   {"calls", day.calls},
-                                   {"bad_percent", day.bad_percent()},
-                                   {"mean_mos", day.mean_score},
-                                   {"m2e_ms", day.m2e_ms},
-                                   {"stretch", day.stretch},
-                                   {"overload_s", day.overload_s},
-                                   {"moves_per_1000", day.per_thousand(day.moves)},
-                                   {"changes_per_1000", day.per_thousand(day.changes)},
-                                   {"flaps_per_1000", day.per_thousand(day.flaps)},
-                                   {"without_route", day.without_route},
-                                   {"remark", remark}})
-                  .c_str());
+    std::puts(told_as_json(mode, seed, day, remark).c_str());
   } else {
     fmt::print(
         "seed {:3} {:13} {:6} calls, MOS < 3.6 {:6.2f} %, mean MOS {:.3f}, mouth to ear {:6.1f} ms, stretch {:.3f}, "
@@ -102,6 +88,7 @@ int main(int argc, char** argv) {
       policy_plan.mode = mode;
       if (!guide) guide = make_policy(policy_plan, world);
       days[mode] = run_day(world, *guide);
+      if (!guide->failure().empty()) return std::fprintf(stderr, "policy_world: %s\n", guide->failure().c_str()), 2;
       tell(mode, plan.seed, days[mode], guide->remark(), as_json);
     }
     if (is_judged) is_good &= holds(days["quality"], days["oracle"]);

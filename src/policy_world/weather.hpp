@@ -16,6 +16,7 @@ struct WorldPlan {
   double mean_call_s = 120;
   int gateways_per_region = 2;
   double episodes = 1;  ///< How often ways are disturbed, against the usual.
+  double load = 1;      ///< How much is asked of the gateways, against the usual.
 };
 
 /// An access area: people of a region who come by the same kind of network.
@@ -43,6 +44,13 @@ class Weather {
   }
   int out_region() const { return out_region_; }
   int out_from() const { return out_from_; }
+  int out_until() const { return out_until_; }
+
+  /// Congestion of everything that goes in or out of a region.
+  struct Congestion {
+    int region = 0, from = 0, until = 0;
+  };
+  const std::vector<Congestion>& congestions() const { return congestions_; }
 
  private:
   struct Episode {
@@ -60,6 +68,7 @@ class Weather {
   std::vector<Area> areas_;
   std::vector<std::vector<double>> base_access_, base_between_;
   std::vector<std::vector<Way>> access_, between_;
+  std::vector<Congestion> congestions_;
   int out_region_ = -1, out_from_ = 0, out_until_ = 0;
 };
 

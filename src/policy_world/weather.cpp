@@ -38,8 +38,11 @@ Weather::Weather(const Geography& geography, const WorldPlan& plan)
   between_.assign(count, std::vector<Way>(count));
   const auto seconds = static_cast<size_t>(plan.seconds);
   std::vector<std::vector<Episode>> around(count);
-  for (const int region : geography.served)
+  for (const int region : geography.served) {
     around[static_cast<size_t>(region)] = episodes(region_share, geography.regions[region].longitude, 0.8);
+    for (const Episode& each : around[static_cast<size_t>(region)])
+      congestions_.push_back({region, each.from, std::min(each.until, plan.seconds)});
+  }
   for (const int a : geography.served)
     for (const int b : geography.served) {
       if (a >= b) continue;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/policy.hpp"
 #include "policy/report.hpp"
 #include "policy/score.hpp"
 #include "policy_world/demand.hpp"
@@ -60,6 +61,13 @@ class Guide {
   /// What the gateways tell at the end of a second.
   virtual void report(int, std::vector<policy::GatewayReport>) {}
   virtual bool wants_reports() const { return false; }
+  /// What the last choice or move was, in the policy's words; nothing: this guide gives no reasons.
+  virtual const policy::RouteAnswer* answered() const { return nullptr; }
+  /// What made it fail; empty: nothing did. It is of no use after that.
+  virtual const std::string& failure() const {
+    static const std::string none;
+    return none;
+  }
   /// Tells of itself when all is over.
   virtual std::string remark() const { return {}; }
 };

@@ -4,28 +4,22 @@
 #include <cmath>
 #include <map>
 #include <numbers>
+#include <utility>
+
+#include "base/json.hpp"
 
 namespace nearend::policy_world {
 namespace {
 
-constexpr double bad_score = 3.6;
 constexpr double asks_below = 72;  // rating
 constexpr int bad_s_before_asking = 2, asks_every_s = 3;
 constexpr int flap_within_s = 120;
 constexpr int packets_per_second = 50;
 
-struct Live {
-  size_t id = 0;
-  const PlannedCall* call = nullptr;
-  Route route;
-  double until_s = 0;
-  double scores = 0, m2e_ms = 0;
-  int heard_s = 0, bad_s = 0;
-};
-
 class Day {
  public:
-  Day(World& world, Guide& guide) : world_(world), guide_(guide), random_(world.plan.seed * 31 + 5) {
+  Day(World& world, Guide& guide, Witness* witness)
+      : world_(world), guide_(guide), witness_(witness), random_(world.plan.seed * 31 + 5) {
     for (auto& gateway : world_.fleet.gateways) gateway.used = 0;
     streams_.resize(world_.fleet.gateways.size());
     for (auto& streams : streams_) streams.assign(world_.weather.areas().size() + world_.geography.regions.size(), 0);
@@ -34,7 +28,7 @@ class Day {
   Outcome run() {
     size_t next = 0;
     const auto& calls = world_.demand.calls;
-    for (int second = 0; second < world_.plan.seconds; ++second) {
+    for (int second = 0; second < world_.plan.seconds && guide_.failure().empty(); ++second) {
       for (; next < calls.size() && calls[next].at_s < second + 1; ++next) begin(calls[next], next);
       listen(second);
       report(second);
@@ -68,15 +62,15 @@ class Day {
     take(route, 1);
     note_path(call, route);
     live_.push_back({id, &call, std::move(route), call.at_s + call.length_s});
+    if (witness_) witness_->began(live_.back(), guide_.answered());
   }
 
   bool end(Live& each) {
     take(each.route, -1);
-    const int seconds = std::max(each.heard_s, 1);
-    const double score = each.heard_s ? each.scores / seconds : 4;
-    outcome_.bad += score < bad_score;
-    outcome_.mean_score += score;
-    outcome_.m2e_ms += each.m2e_ms / seconds;
+    outcome_.bad += each.mean_score() < bad_score;
+    outcome_.mean_score += each.mean_score();
+    outcome_.m2e_ms += each.mean_m2e_ms();
+    if (witness_) witness_->ended(each);
     return true;
   }
 
@@ -110,21 +104,23 @@ class Day {
     for (const auto& gateway : world_.fleet.gateways) outcome_.overload_s += gateway.used > gateway.capacity;
     for (Live& each : live_) {
       const policy::Estimate heard = world_.heard(*each.call, each.route, second, true);
-      const policy::Worth worth = world_.worth(heard);
-      each.scores += rtp::opinion_score(worth.rating);
-      each.m2e_ms += worth.m2e_ms;
+      each.now = world_.worth(heard);
+      each.scores += rtp::opinion_score(each.now.rating);
+      each.m2e_ms += each.now.m2e_ms;
       ++each.heard_s;
       count_streams(each);
-      each.bad_s = worth.rating < asks_below ? each.bad_s + 1 : 0;
+      each.bad_s = each.now.rating < asks_below ? each.bad_s + 1 : 0;
       if (each.bad_s < bad_s_before_asking || (each.bad_s - bad_s_before_asking) % asks_every_s != 0) continue;
       const auto route = guide_.move(*each.call, each.id, second + 1, each.route, heard);
       if (!route) continue;
       take(each.route, -1);
-      each.route = *route;
+      const Route before = std::exchange(each.route, *route);
       take(each.route, 1);
       each.bad_s = 0;
       ++outcome_.moves;
+      if (witness_) witness_->moved(each, second, before, guide_.answered());
     }
+    if (witness_) witness_->passed(second, live_);
   }
 
   void count_streams(const Live& each) {
@@ -202,6 +198,7 @@ class Day {
   };
   World& world_;
   Guide& guide_;
+  Witness* witness_;
   sim::Random random_;
   Outcome outcome_;
   std::vector<Live> live_;
@@ -212,8 +209,24 @@ class Day {
 
 }  // namespace
 
-Outcome run_day(World& world, Guide& guide) {
-  return Day(world, guide).run();
+Outcome run_day(World& world, Guide& guide, Witness* witness) {
+  return Day(world, guide, witness).run();
+}
+
+std::string told_as_json(const std::string& guide, uint64_t seed, const Outcome& day, const std::string& remark) {
+  return to_json(json::object{{"mode", guide},
+                              {"seed", seed},
+                              {"calls", day.calls},
+                              {"bad_percent", day.bad_percent()},
+                              {"mean_mos", day.mean_score},
+                              {"m2e_ms", day.m2e_ms},
+                              {"stretch", day.stretch},
+                              {"overload_s", day.overload_s},
+                              {"moves_per_1000", day.per_thousand(day.moves)},
+                              {"changes_per_1000", day.per_thousand(day.changes)},
+                              {"flaps_per_1000", day.per_thousand(day.flaps)},
+                              {"without_route", day.without_route},
+                              {"remark", remark}});
 }
 
 }  // namespace nearend::policy_world

@@ -100,7 +100,7 @@ void Demand::give_capacity(const Geography& geography, const Weather& weather, c
     int held = 0, most = 0;
     for (const int step : change[region]) most = std::max(most, held += step);
     const double factor = is_hot[region] ? 0.7 + 0.2 * random.unit() : 1.3 + 0.4 * random.unit();
-    capacity[region] = std::max(8.0, std::ceil(most * factor / plan.gateways_per_region));
+    capacity[region] = std::max(8.0, std::ceil(most * factor / plan.gateways_per_region / plan.load));
   }
 }
 

@@ -5,10 +5,7 @@
 namespace nearend::policy_world {
 
 World::World(const WorldPlan& the_plan)
-    : geography(Geography::read(NEAREND_SOURCE_DIR "/tests/policy_world/regions.csv")),
-      plan(the_plan),
-      weather(geography, plan),
-      demand(geography, weather, plan) {
+    : geography(Geography::carried()), plan(the_plan), weather(geography, plan), demand(geography, weather, plan) {
   fleet.in_region.resize(geography.regions.size());
   for (const int region : geography.served)
     for (int i = 0; i < plan.gateways_per_region; ++i) {

@@ -55,8 +55,9 @@ class PolicyGuide : public Guide {
     json::array exclude;
     for (const int gateway : refused) exclude.emplace_back(world_.fleet.gateways[gateway].name);
     if (!exclude.empty()) body["exclude"] = std::move(exclude);
-    const auto answer = policy::route_answer_from(ask(area_instances_[call.a], "/v1/routes", std::move(body)));
-    return answer ? route_of(answer->hops) : Route{};
+    auto answer = policy::route_answer_from(ask(area_instances_[call.a], "/v1/routes", std::move(body)));
+    answered_ = answer ? std::move(*answer) : policy::RouteAnswer{};
+    return route_of(answered_.hops);
   }
 
   std::optional<Route> move(const PlannedCall& call, size_t id, double at_s, const Route& current,
@@ -67,12 +68,14 @@ class PolicyGuide : public Guide {
     body["current"] = std::move(gateways);
     body["observed"] =
         json::object{{"rtt_ms", 2 * heard.delay_ms}, {"loss", heard.loss}, {"jitter_ms", heard.jitter_ms}};
-    const auto answer =
-        policy::reroute_answer_from(ask(area_instances_[call.a], "/v1/routes/reroute", std::move(body)));
+    auto answer = policy::reroute_answer_from(ask(area_instances_[call.a], "/v1/routes/reroute", std::move(body)));
     if (!answer || answer->stays) return std::nullopt;
-    return route_of(answer->route.hops);
+    answered_ = std::move(answer->route);
+    return route_of(answered_.hops);
   }
 
+  const policy::RouteAnswer* answered() const override { return &answered_; }
+  const std::string& failure() const override { return failure_; }
   bool wants_reports() const override { return true; }
   void report(int second, std::vector<policy::GatewayReport> reports) override {
     if (plan_.has_restart && second == world_.plan.seconds / 2) servers_.back() = make_server(servers_.size() - 1);
@@ -144,8 +147,8 @@ class PolicyGuide : public Guide {
     http::ServerRequest request{.method = "POST", .target = path, .path = path, .body = to_json(body)};
     const http::Response response = servers_[instance]->respond(request, 0);
     if (response.status != 200) {
-      fmt::print(stderr, "policy_world: {} {}: {}\n", path, response.status, response.body);
-      std::exit(2);
+      failure_ = fmt::format("{} {}: {}", path, response.status, response.body);
+      return {};
     }
     auto answer = parse_json(response.body);
     if (plan_.is_replayed && instance == 0) record_.emplace_back(std::move(request), response.body);
@@ -167,6 +170,8 @@ class PolicyGuide : public Guide {
   std::vector<size_t> area_instances_;
   std::map<std::string, int, std::less<>> ids_;
   std::vector<Letter> on_the_way_;
+  policy::RouteAnswer answered_;
+  std::string failure_;
   std::vector<std::pair<http::ServerRequest, std::string>> record_;
 };
 

@@ -8,15 +8,16 @@ namespace nearend::policy_world {
 /// The world's table: where people are, where gateways are, and the round-trip times between (regions.csv).
 struct Geography {
   struct Region {
-    std::string name;
-    double weight = 1, longitude = 0;
+    std::string name, city;
+    double weight = 1, latitude = 0, longitude = 0;
     bool has_gateways = false;
     std::vector<double> rtt_ms;  // to each region, in the table's order
   };
   std::vector<Region> regions;
   std::vector<int> served;  // those with gateways
 
-  static Geography read(const std::string& path);
+  /// The table that the program carries.
+  static Geography carried();
   double one_way_ms(int a, int b) const { return a == b ? 0.5 : regions[a].rtt_ms[b] / 2; }
 };
 
