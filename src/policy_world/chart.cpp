@@ -68,7 +68,7 @@ void name_lines(Svg& svg, const Chart& chart) {
   }
   std::ranges::sort(names, {}, &Name::y);
   for (size_t i = 1; i < names.size(); ++i) names[i].y = std::max(names[i].y, names[i - 1].y + name_gap);
-  double most = top + height + 4;
+  double most = top + height - 2;
   for (size_t i = names.size(); i-- > 0; most -= name_gap) names[i].y = std::min(names[i].y, most);
   for (const Name& each : names) svg.text({x_of(24) + 8, each.y}, each.line->name, "line-name t-" + each.line->css);
 }

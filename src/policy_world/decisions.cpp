@@ -81,11 +81,11 @@ class Teller {
     return {
         {"The usual: nothing is wrong, the nearest gateways take the call",
          [=, this](const Decision& each) { return is_start(each) && is_long(each) && !differs(each); }},
-        {"The straight way is worse at the time: another pair of gateways",
+        {"Nearest is not best: another pair of gateways",
          [=, this](const Decision& each) {
            return is_start(each) && differs(each) && each.route.size() == 2 && !in_outage(each) && !in_congestion(each);
          }},
-        {"Two gateways' way is bad: by one in between",
+        {"The straight way is not the best: by one in between",
          [=](const Decision& each) { return is_start(each) && each.route.size() == 3; }},
         {"Congestion around the nearest region",
          [=, this](const Decision& each) { return is_start(each) && differs(each) && in_congestion(each); }},

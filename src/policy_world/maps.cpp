@@ -82,7 +82,7 @@ std::string caption(const World& world, const Diary::Snapshot& now) {
   std::string text = fmt::format("{} legs of people near {}", all, words.city(world.weather.out_region()));
   std::string_view glue = ": ";
   for (const auto& [region, legs] : takers(now)) {
-    text += fmt::format("{}{} {:.0f} %", glue, words.city(region), 100.0 * legs / all);
+    text += fmt::format("{}{} {:.0f}\u00a0%", glue, words.city(region), 100.0 * legs / all);
     glue = ", ";
   }
   return lab::escaped(text);

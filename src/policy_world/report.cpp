@@ -10,22 +10,22 @@ namespace nearend::policy_world {
 namespace {
 
 constexpr std::string_view style = R"(
-figure{margin:0}.maps{gap:1.4em 1em}.small{font-size:13px;color:#4c5766}table.decisions td{vertical-align:top;font-size:13.5px}
-.reason{font-family:ui-monospace,monospace;font-size:12px;color:#4c5766}.way{color:#4c5766;font-size:12px}
+figure{margin:0}.maps{gap:1.4em 1em;align-items:end}.small{font-size:13px;color:#4c5766}table.decisions td{vertical-align:top;font-size:13.5px}
+.reason{font-family:ui-monospace,monospace;font-size:12px;color:#4c5766}.way{color:#4c5766;font-size:12px;white-space:normal}table.decisions td.n{white-space:nowrap;min-width:72px}
 td.first{font-weight:600}td.bad .way{color:#4c5766}figcaption{font-size:13.5px}
 .axis{stroke:#8d97a5}.grid{stroke:#dfe4eb;stroke-width:1}.tick{font-size:12px;fill:#4c5766}.chart-title{font-size:14px;font-weight:600;fill:#1c2430}
-.limit{stroke:#b3261e;stroke-width:1.2;stroke-dasharray:6 4}.limit-name{font-size:11px;fill:#b3261e}
+.limit{stroke:#b3261e;stroke-width:1.2;stroke-dasharray:6 4}.limit-name{font-size:11px;fill:#b3261e;paint-order:stroke;stroke:#fff;stroke-width:3px}
 .curve{fill:none;stroke-width:1.6;stroke-linejoin:round}.line-name{font-size:12.5px;font-weight:600}
-.quality{stroke:#0b7a75;stroke-width:3}.t-quality{fill:#0b7a75}.nearest{stroke:#d9661a}.t-nearest{fill:#b8510c}
-.home{stroke:#5b4bb3}.t-home{fill:#5b4bb3}.random{stroke:#b3a13a;stroke-width:1}.t-random{fill:#857420}
-.least-loaded{stroke:#4a93c9;stroke-width:1}.t-least-loaded{fill:#2b719f}
-.oracle{stroke:#6b7686;stroke-dasharray:5 3}.t-oracle{fill:#4c5766}
+.quality{stroke:#0b7a75;stroke-width:3}.t-quality{fill:#0b7a75;color:#0b7a75}.nearest{stroke:#d9661a}.t-nearest{fill:#b8510c;color:#b8510c}
+.home{stroke:#5b4bb3}.t-home{fill:#5b4bb3;color:#5b4bb3}.random{stroke:#b3a13a;stroke-width:1}.t-random{fill:#857420;color:#857420}
+.least-loaded{stroke:#4a93c9;stroke-width:1}.t-least-loaded{fill:#2b719f;color:#2b719f}
+.oracle{stroke:#6b7686;stroke-dasharray:5 3}.t-oracle{fill:#4c5766;color:#4c5766}
 .band-outage{fill:#b3261e;fill-opacity:.13}.band-crowd{fill:#e0a11f;fill-opacity:.2}.band-congestion{fill:#6b7686;fill-opacity:.1}
 .bar-outage{fill:#b3261e}.bar-crowd{fill:#e0a11f}.bar-congestion{fill:#8d97a5}.bar-evening{fill:#7d8fd0}
 .hop,.hop-people,.access-people{fill:none}.hop{stroke:#5b4bb3;stroke-opacity:.3}.hop-people{stroke:#d9661a;stroke-opacity:.8}
 .access-people{stroke:#d9661a;stroke-dasharray:3 3}.w1{stroke-width:.6}.w2{stroke-width:1.2}.w3{stroke-width:2}.w4{stroke-width:3}.w5{stroke-width:4.2}
 .gw{stroke:#fff;stroke-width:1}.gw-free{fill:#0b7a75}.gw-full{fill:#e07a1f}.gw-over{fill:#d3302f}.gw-out{fill:#111}
-.place{font-size:15px;font-weight:600;fill:#1c2430;paint-order:stroke;stroke:#fff;stroke-width:3px}.t-out{fill:#b3261e}
+.place{font-size:15px;font-weight:600;fill:#1c2430;paint-order:stroke;stroke:#fff;stroke-width:3px}.t-out{fill:#b3261e;color:#b3261e}
 )";
 
 constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
@@ -118,7 +118,8 @@ std::string draw_curves(const World& world, const Days& days) {
 std::string table(const Days& days) {
   std::string out =
       "<table><tr><th>guide</th><th class=n>calls</th><th class=n>MOS below 3.6</th><th class=n>mean MOS</th><th "
-      "class=n>mouth to ear</th><th class=n>way against the shortest</th><th class=n>overload</th><th class=n>moves "
+      "class=n>mouth to ear</th><th class=n>way against the shortest</th><th class=n>overload, gateway-s</th><th "
+      "class=n>moves "
       "per "
       "1000</th><th class=n>flaps per 1000</th></tr>\n";
   for (const auto& [guide, diary] : days.all) {
@@ -126,7 +127,7 @@ std::string table(const Days& days) {
     out += fmt::format(
         "<tr><td class=\"t-{} first\">{}</td><td class=n>{}</td><td class=\"n{}\">{:.2f} %</td><td "
         "class=n>{:.2f}</td><td "
-        "class=n>{:.1f} ms</td><td class=n>{:.3f}</td><td class=n>{:.0f} gateway-s</td><td class=n>{:.1f}</td><td "
+        "class=n>{:.1f} ms</td><td class=n>{:.3f}</td><td class=n>{:.0f}</td><td class=n>{:.1f}</td><td "
         "class=n>{:.1f}</td></tr>\n",
         guide, name_of(guide), day.calls, day.bad_percent() > 5 ? " bad" : "", day.bad_percent(), day.mean_score,
         day.m2e_ms, day.stretch, day.overload_s, day.per_thousand(day.moves), day.per_thousand(day.flaps));
