@@ -109,14 +109,11 @@ std::string chapter(const DemoResult& result, const std::vector<DemoRegion>& reg
 Result<void> write_report(const std::vector<DemoResult>& results, const std::vector<DemoRegion>& regions,
                           const Platform& platform, const std::filesystem::path& file) {
   std::string body = fmt::format(
-      "<p>Phones (baresip) call each other through gateways near them; the TwiML runs on routers in America. Orange "
-      "lines are media, dashed violet lines are signalling. Round-trip times between regions: cloudping.co, median "
-      "over "
-      "the year to 2025-05-29; each access network is {} ms away from its gateway. Mouth to ear is measured by a tap "
-      "in "
-      "the emulated network, packet by packet, without the phones' own jitter buffers; the trombone's figure is what "
-      "the "
-      "same talk would take through the router's region.</p>\n",
+      "<p>Phones (baresip) call each other through gateways near them; the TwiML runs on routers in America. "
+      "Orange lines are media, dashed violet lines are signalling. Round-trip times between regions: cloudping.co, "
+      "median over the year to 2025-05-29; each access network is {} ms away from its gateway. Mouth to ear is "
+      "measured by a tap in the emulated network, packet by packet, without the phones' own jitter buffers; the "
+      "trombone's figure is what the same talk would take through the router's region.</p>\n",
       Platform::access_ms);
   body += table(results, platform);
   for (const DemoResult& result : results) body += chapter(result, regions, platform);
