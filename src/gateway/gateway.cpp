@@ -1,7 +1,9 @@
 #include "gateway/gateway.hpp"
 
 #include <algorithm>
+#include <cctype>
 
+#include "base/crypto.hpp"
 #include "base/json.hpp"
 #include "gateway/admission.hpp"
 #include "gateway/catalogue.hpp"
@@ -40,12 +42,22 @@ std::string random_secret(io::Loop& loop) {
   return secret;
 }
 
-sip::StackSettings outside_stack_settings(const Settings& settings) {
+sip::Transport::Limits outside_limits(const Settings& settings) {
+  sip::Transport::Limits limits;
+  limits.probes_per_network_most = settings.probe_answers_most;
+  return limits;
+}
+
+sip::StackSettings outside_stack_settings(const Settings& settings,
+                                          std::function<sip::OptionsAnswer()> answer_options) {
   sip::StackSettings stack;
   stack.is_bye_confirmed_by_listener = true;
   stack.allow = {"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"};
   stack.supported = {"100rel", "timer"};
   stack.session_expires = settings.session_expires;
+  stack.answer_options = std::move(answer_options);
+  if (!settings.link_key.empty())
+    stack.options_key = hmac_bytes(HashKind::sha256, settings.link_key, "To tags of OPTIONS");
   return stack;
 }
 
@@ -57,6 +69,14 @@ sip::StackSettings link_stack_settings(const Settings& settings) {
   if (settings.has_feature("bridge")) stack.require_understood.emplace_back("local-bridge");
   stack.pending_invites_per_source_max = stack.pending_invites_max;
   return stack;
+}
+
+/// "eu-gw1 (eu/de1)": a product and a comment (RFC 3261 20.35), of which the first has to be a token.
+std::string server_header(const Settings& settings) {
+  std::string name = settings.name;
+  for (char& sign : name)
+    if (!std::isalnum(static_cast<unsigned char>(sign)) && sign != '.' && sign != '_') sign = '-';
+  return fmt::format("{} ({})", name, settings.region);
 }
 
 std::string_view scheme_transport(sip::Protocol protocol) {
@@ -81,11 +101,12 @@ class Gateway::Core {
         legs_(world.loop, media),
         ledger_(settings_, world.loop, journal),
         parts_{settings_, world, media, policy, admission_, numbers_, providers_, targets_, legs_, ledger_},
-        outside_transport_(world.loop, world.net, {}),
+        outside_transport_(world.loop, world.net, outside_limits(settings_)),
         link_transport_(world.loop, world.net, {}),
         outside_events_(parts_),
         link_events_(parts_),
-        outside_(world.loop, outside_transport_, outside_stack_settings(settings_), outside_events_, &world.dns),
+        outside_(world.loop, outside_transport_, outside_stack_settings(settings_, [this] { return options_answer(); }),
+                 outside_events_, &world.dns),
         link_(world.loop, link_transport_, link_stack_settings(settings_), link_events_, &world.dns),
         endpoints_(parts_),
         link_end_(parts_),
@@ -172,10 +193,13 @@ class Gateway::Core {
   using IsAdmitted = std::function<bool(const IpAddress&)>;
   Result<std::vector<Endpoint>> listen(sip::Transport& transport, const std::vector<ListenSettings>& wanted,
                                        const IsAdmitted& is_admitted);
+  bool is_full() const { return legs_.size() >= settings_.calls_max; }
+  sip::OptionsAnswer options_answer() const;
   void look();
   /// Brings the catalogue that routers are told up to what the media node has to give.
   Task<void> look_at_node();
 
+  const std::string server_ = server_header(settings_);
   bool is_looking_ = false;
   io::Scope tasks_;
 };
@@ -192,6 +216,8 @@ Result<std::vector<Endpoint>> Gateway::Core::listen(sip::Transport& transport,
     listen.tag = static_cast<uint32_t>(bound.size() + 1);
     listen.is_admitted = is_admitted;
     listen.advertised_host = one.advertised_host;
+    listen.answers_probes = one.answers_probes;
+    listen.is_open = [this] { return !parts_.is_draining && !is_full(); };
     auto address = transport.listen(std::move(listen));
     if (!address) return fail(address.error().kind, "{}: {}", one.local.to_string(), address.error().text);
     bound.push_back(*address);
@@ -222,6 +248,16 @@ Result<void> Gateway::Core::start() {
   warmth_.start(parts_.link_uri, settings_.region, std::move(peers));
   look();
   return way_meter_.start();
+}
+
+/// Who it is, and whether calls should rather go elsewhere.
+sip::OptionsAnswer Gateway::Core::options_answer() const {
+  sip::OptionsAnswer answer;
+  answer.headers = {{"Server", server_}, {"Accept", "application/sdp"}};
+  if (!parts_.is_draining && !is_full()) return answer;
+  answer.status = 503;
+  answer.headers.push_back({"Retry-After", parts_.is_draining ? "30" : "5"});
+  return answer;
 }
 
 void Gateway::Core::look() {

@@ -65,13 +65,8 @@ void OutsideEvents::on(Leg& leg, sip::event::Ended& event) {
                                 [this, bye = event.transaction] { (void)parts_.outside->respond(bye, 200); });
 }
 
-void OutsideEvents::on_request(sip::ServerTransactionId transaction, sip::Message request, const sip::Flow&) {
-  if (request.method() == sip::Method::options) {
-    const int status = parts_.is_draining ? 503 : 200;
-    (void)parts_.outside->respond(transaction, status, {}, {{"Accept", "application/sdp"}});
-    return;
-  }
-  (void)parts_.outside->respond(transaction, 405);
+void OutsideEvents::on_request(sip::ServerTransactionId transaction, sip::Message, const sip::Flow&) {
+  (void)parts_.outside->respond(transaction, 405);  // OPTIONS are the stack's
 }
 
 }  // namespace nearend::gateway

@@ -24,6 +24,7 @@ Result<void> check_listeners(const Settings& settings) {
     const std::string key = fmt::format("link_listen[{}]", i);
     if (listener.protocol == sip::Protocol::udp)
       return fail(Error::Kind::invalid, "{}.protocol: \"tcp\" or \"tls\"", key);
+    if (listener.answers_probes) return fail(Error::Kind::invalid, "{}.probes: only where endpoints come", key);
     if (listener.local.address.is_unspecified() && listener.advertised_host.empty())
       return fail(Error::Kind::invalid, "{}.advertised_host: needed when local is {}, so that peers find us", key,
                   listener.local.to_string());
@@ -79,7 +80,9 @@ Result<void> checked(const Settings& settings) {
   if (settings.codecs.empty()) return fail(Error::Kind::invalid, "codecs: at least one");
   for (const std::string& name : settings.codecs)
     if (!codec_named(name))
-      return fail(Error::Kind::invalid, "codecs: '{}' is no codec known by name; NAME/RATE[/CHANNELS] would be right", name);
+      return fail(Error::Kind::invalid, "codecs: '{}' is no codec known by name; NAME/RATE[/CHANNELS] would be right",
+                  name);
+  if (settings.probe_answers_most == 0) return fail(Error::Kind::invalid, "probe_answers_most: at least 1");
   if (settings.calls_max == 0) return fail(Error::Kind::invalid, "calls_max: at least 1");
   return {};
 }

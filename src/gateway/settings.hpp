@@ -21,6 +21,7 @@ struct ListenSettings {
   Endpoint local;                               ///< Address and port; port 0: the system chooses.
   std::string advertised_host;                  ///< Host in Via and Contact when it differs from the bound address.
   std::optional<io::TlsSettings> tls;           ///< Needed with tls.
+  bool answers_probes = false;                  ///< Strangers' STUN (udp) and OPTIONS; outside only.
 };
 
 /// A host that takes a provider's calls.
@@ -118,8 +119,9 @@ struct Settings {
   std::chrono::seconds session_expires{1800};    ///< RFC 4028; 0: no session timers.
   ReanchorBy reanchor = ReanchorBy::both;        ///< Who brings media back.
   StarPath star = StarPath::router;              ///< The way of the caller's `*`.
-  std::optional<Endpoint> echo_listen = {};      ///< UDP, for echoes between gateways; nothing: neither asked nor given.
-  policy::Topology topology = {};                ///< The platform's, where it is known. Not in the gateway's own file.
+  uint32_t probe_answers_most = 200;             ///< A second to one network, of what answers_probes lets ask.
+  std::optional<Endpoint> echo_listen = {};  ///< UDP, for echoes between gateways; nothing: neither asked nor given.
+  policy::Topology topology = {};            ///< The platform's, where it is known. Not in the gateway's own file.
 };
 
 /// What a media node should be able to do for the region's features; of a call that is only forwarded, to bridge.

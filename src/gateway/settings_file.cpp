@@ -4,6 +4,10 @@ namespace nearend::gateway {
 
 void describe(config::Section& section, ListenSettings& listen) {
   call::describe_listen(section, listen);
+  section.key(
+      "probes", listen.answers_probes,
+      "Only with `listen`: phones and programs that nobody knows yet may ask how near this gateway is, by STUN (udp) "
+      "and OPTIONS; anything else of them stays unheard.");
 }
 
 void describe(config::Section& section, ProviderTarget& target) {
@@ -94,6 +98,8 @@ void describe(config::Section& section, Settings& settings) {
   section.key("session_expires", settings.session_expires, "RFC 4028; \"0s\": no session timers.");
   section.choice("reanchor", settings.reanchor, {"router", "gateway", "both"},
                  "Who brings media back when a peer has gone.");
+  section.key("probe_answers_most", settings.probe_answers_most,
+              "Answers a second to one network (/24, IPv6: /56) where `probes` is set.");
   section.key("echo_listen", settings.echo_listen,
               "UDP address for echoes between gateways, by which round trips between regions are measured; left out: "
               "this gateway's `echo` of the topology, if there is one.");

@@ -1,7 +1,5 @@
 #include "policy_server/dns_server.hpp"
 
-#include <algorithm>
-
 #include "telemetry/log.hpp"
 
 namespace nearend::policy_server {
@@ -13,20 +11,6 @@ constexpr size_t connections_most = 256, stream_query_most = 4096;
 constexpr io::Duration idle_most = 10s;
 
 }  // namespace
-
-bool AnswerRate::allows(const IpAddress& from, io::Instant now) {
-  // FNV-1a over the network, from a start that is our own.
-  uint64_t hash = secret_;
-  const size_t kept = from.is_v6() ? 7 : 3;
-  for (size_t i = 0; i < kept; ++i) hash = (hash ^ from.bytes()[i]) * 0x100000001b3;
-  Place& place = places_[(hash >> 32) % places_.size()];
-  const double passed_s = std::chrono::duration<double>(now - place.at).count();
-  place.left = place.left < 0 ? per_second_ : std::min(per_second_, place.left + passed_s * per_second_);
-  place.at = now;
-  if (place.left < 1) return false;
-  place.left -= 1;
-  return true;
-}
 
 DnsServer::DnsServer(io::Loop& loop, io::Net& net, DnsSettings settings, const policy::Advisor& advisor)
     : loop_(loop),

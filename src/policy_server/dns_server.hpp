@@ -1,34 +1,17 @@
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "io/answer_rate.hpp"
 #include "io/loop.hpp"
 #include "io/net.hpp"
 #include "policy_server/dns_responder.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::policy_server {
-
-/// How many answers a network gets: a second's worth at once, then as many a second. Networks share a place by a hash
-/// that nobody outside knows, so that it needs the same memory whoever asks.
-class AnswerRate {
- public:
-  AnswerRate(double per_second, uint64_t secret) : per_second_(per_second), secret_(secret), places_(8192) {}
-  bool allows(const IpAddress& from, io::Instant now);
-
- private:
-  struct Place {
-    double left = -1;  // below 0: never used
-    io::Instant at;
-  };
-  double per_second_;
-  uint64_t secret_;
-  std::vector<Place> places_;
-};
 
 /// The platform's name server: UDP and TCP (RFC 7766) around dns::Responder. Loop's thread; what it is given must
 /// outlive it.
@@ -59,7 +42,7 @@ class DnsServer {
   DnsSettings settings_;
   const policy::Advisor& advisor_;
   std::optional<dns::Responder> responder_;  // while it listens
-  AnswerRate udp_rate_, tcp_rate_;
+  io::AnswerRate udp_rate_, tcp_rate_;
   uint64_t limited_seen_ = 0;
   std::map<std::pair<dns::Type, dns::Code>, telemetry::Counter*> counters_;
   telemetry::Counter &truncated_, &dropped_;

@@ -47,28 +47,30 @@ void Stack::Core::reject_malformed(ParseOutcome outcome, const Flow& reply_to) {
   reply_stateless(outcome.message, reply_to, problem.status, {}, problem.reason);
 }
 
+std::optional<Stack::Core::Refusal> Stack::Core::fault_of(const Message& request) const {
+  if (request.method() == Method::other) return Refusal{501, {}, {}};
+  const auto uri = request.parsed_request_uri();
+  if (!uri) return Refusal{400, {}, "Request-URI malformed"};
+  if (uri->scheme == Uri::Scheme::other) return Refusal{416, {}, {}};
+  if (request.to_tag().empty() && is_looped(request)) return Refusal{482, {}, "Loop Detected"};
+  if (auto unsupported = not_understood(request); !unsupported.empty())
+    return Refusal{420, {{"Unsupported", std::move(unsupported)}}, {}};
+  if (request.has(HeaderId::content_encoding) &&
+      !equal_ignoring_case(request.header(HeaderId::content_encoding), "identity"))
+    return Refusal{415, {{"Accept-Encoding", "identity"}}, {}};
+  return std::nullopt;
+}
+
 /// What every new request has to pass (8.2.1 to 8.2.3). False when it has been answered.
 bool Stack::Core::admit(ServerTransaction& transaction) {
   const Message& request = transaction.request();
-  const auto refuse_with = [&](int status, const ExtraHeaders& headers = {}, std::string_view reason = {}) {
-    rejected(status).add();
-    reply(transaction, status, headers, reason);
-    return false;
-  };
-  if (request.method() == Method::other) return refuse_with(501);
-  const auto uri = request.parsed_request_uri();
-  if (!uri) return refuse_with(400, {}, "Request-URI malformed");
-  if (uri->scheme == Uri::Scheme::other) return refuse_with(416);
-  if (request.to_tag().empty()) {
-    if (is_looped(request)) return refuse_with(482, {}, "Loop Detected");
-    if (!transactions_.note_merge(transaction)) return refuse_with(482, {}, "Merged Request");
-  }
-  if (auto unsupported = not_understood(request); !unsupported.empty())
-    return refuse_with(420, {{"Unsupported", std::move(unsupported)}});
-  if (request.has(HeaderId::content_encoding) &&
-      !equal_ignoring_case(request.header(HeaderId::content_encoding), "identity"))
-    return refuse_with(415, {{"Accept-Encoding", "identity"}});
-  return request.method() != Method::invite || admit_invite(transaction);
+  auto fault = fault_of(request);
+  if (!fault && request.to_tag().empty() && !transactions_.note_merge(transaction))
+    fault = Refusal{482, {}, "Merged Request"};
+  if (!fault) return request.method() != Method::invite || admit_invite(transaction);
+  rejected(fault->status).add();
+  reply(transaction, fault->status, fault->headers, fault->reason);
+  return false;
 }
 
 /// The option tags of Require that are not understood, as they were written (8.2.2.3). Proxy-Require is for proxies.

@@ -57,6 +57,7 @@ void Stack::Core::on_message(const Flow& flow, std::string_view bytes) {
   is_handling_ = true;
   ParseOutcome outcome = parse_message(bytes, framing);
   incoming_flow_ = flow;
+  incoming_size_ = bytes.size();
   if (outcome.message.is_response()) {
     if (outcome.is_good())
       receive_response(std::move(outcome.message));
@@ -84,6 +85,9 @@ void Stack::Core::receive_response(Message response) {
 }
 
 void Stack::Core::receive_request(ParseOutcome outcome, const Flow& flow) {
+  const bool is_outside_options =
+      outcome.is_good() && outcome.message.method() == Method::options && outcome.message.to_tag().empty();
+  if (flow.is_stranger && !(is_outside_options && settings_.answer_options)) return dropped("stranger").add();
   const auto via = outcome.message.top_via();
   if (!via && !outcome.is_answerable) return dropped("no Via").add();
   if (!via) return reject_malformed(std::move(outcome), flow);
@@ -92,6 +96,7 @@ void Stack::Core::receive_request(ParseOutcome outcome, const Flow& flow) {
   Message& request = outcome.message;
   const Method method = request.method();
   const Flow reply_to = reply_flow(*via, flow);
+  if (is_outside_options && settings_.answer_options) return answer_options(request, reply_to);
   std::string key = Transactions::key_of(request, *via, method);
 
   ServerTransaction* known = transactions_.find_server(key);

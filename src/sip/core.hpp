@@ -207,6 +207,10 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   /// Sends it once more in its dialog; 0 when that cannot be.
   uint64_t resend_with_credentials(Dialog& dialog, ClientTransaction& transaction, const Message& challenge);
 
+  // stateless.cpp: OPTIONS outside dialogs, of which nothing is kept.
+  void answer_options(const Message& request, const Flow& reply_to);
+  std::string options_tag(const Message& request);
+
   // outside.cpp: requests outside dialogs.
   void on_new_request(ServerTransaction& transaction);
   Task<void> resolve_and_send(uint64_t number, Uri uri);
@@ -216,8 +220,15 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   void finish_outside(uint64_t number, int status, const Message* response);
 
   // admission.cpp: what is refused before anybody sees it.
+  struct Refusal {
+    int status = 0;
+    ExtraHeaders headers;
+    std::string_view reason;
+  };
   void reject_malformed(ParseOutcome outcome, const Flow& reply_to);
   bool admit(ServerTransaction& transaction);
+  /// What is wrong with any request, whatever it asks for.
+  std::optional<Refusal> fault_of(const Message& request) const;
   bool admit_invite(ServerTransaction& transaction);
   std::string not_understood(const Message& request) const;
   bool is_looped(const Message& request) const;
@@ -241,6 +252,8 @@ class Stack::Core final : public TransactionUser, public DialogAlarms {
   bool is_settling_ = false;
   bool is_wake_posted_ = false;
   Flow incoming_flow_;  // where the message being handled came from
+  size_t incoming_size_ = 0;
+  std::string options_key_;
   std::string allow_, supported_;
   std::unique_ptr<io::Scope> resolving_;
   std::shared_ptr<Core*> self_;  // watched by what was posted to the loop

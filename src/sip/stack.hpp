@@ -147,6 +147,12 @@ struct DialogFacts {
   Flow flow;
 };
 
+/// What OPTIONS outside dialogs are answered with: 200, or 503 where calls should rather go elsewhere.
+struct OptionsAnswer {
+  int status = 200;
+  ExtraHeaders headers;  ///< Server among them, or the answer does not say who gives it.
+};
+
 struct StackSettings {
   std::string user_agent = "nearend";
   uint8_t shard = 0;
@@ -170,6 +176,10 @@ struct StackSettings {
   bool is_yielding_in_glare = false;
   /// The listener answers each BYE that ends a dialog, when what it means is safe; else the stack does at once.
   bool is_bye_confirmed_by_listener = false;
+  /// Set: OPTIONS outside dialogs are answered at once with what it gives, Allow and Supported, and nothing is kept of
+  /// them (RFC 3261 8.2.7): whichever instance behind an anycast address gets one, or gets it again, answers alike.
+  std::function<OptionsAnswer()> answer_options;
+  std::string options_key;  ///< Of their To tags, the same at those instances; empty: this instance's own.
 };
 
 /// The user agent core over transactions and transports: client and server of RFC 3261, 3262 (PRACK), 3311 (UPDATE),

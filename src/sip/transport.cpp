@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "sip/connection.hpp"
+#include "sip/probes.hpp"
+#include "sip/stun.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::sip {
@@ -51,7 +54,12 @@ std::string_view to_string(Protocol protocol) {
 
 class Transport::Impl {
  public:
-  Impl(io::Loop& loop, io::Net& net, Limits limits) : loop_(loop), net_(net), limits_(limits) {}
+  Impl(io::Loop& loop, io::Net& net, Limits limits)
+      : loop_(loop),
+        net_(net),
+        limits_(limits),
+        stranger_limits_(Probes::limits_of_strangers(limits)),
+        probes_(loop, limits) {}
 
   Result<Endpoint> listen(Listen settings);
   void send(const Flow& flow, std::string message);
@@ -75,18 +83,25 @@ class Transport::Impl {
 
   Result<void> listen_udp(Port& port);
   Result<void> listen_stream(Port& port);
+  void take_datagram(Port& port, const Endpoint& from, io::Bytes datagram);
+  void answer_stun(Port& port, const Endpoint& from, io::Bytes request, bool is_known);
   void accept(Port& port, std::unique_ptr<io::Stream> stream);
+  /// Room for one more stranger's connection.
+  void make_room();
   bool is_admitted(const Port& port, const IpAddress& source) const;
   const Port* find_port(uint32_t tag, Protocol protocol, IpAddress::Family family) const;
   const Port* port_of(const Flow& flow) const;
   Result<Flow> connect(Protocol protocol, const Target& target);
   std::string name_expected(const Target& target, const Port* port);
   Connection& add_connection(Flow flow);
+  void take_message(Connection& from, std::string_view text);
   void forget(Connection& connection, const Error& error);
 
   io::Loop& loop_;
   io::Net& net_;
-  Limits limits_;
+  Limits limits_, stranger_limits_;
+  Probes probes_;
+  std::set<uint64_t> stranger_connections_;  // by number, and so by age
   std::vector<std::unique_ptr<Port>> ports_;
   std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::unordered_map<PeerKey, uint64_t, PeerHash> outgoing_;
@@ -110,10 +125,7 @@ Result<Endpoint> Transport::Impl::listen(Listen settings) {
 
 Result<void> Transport::Impl::listen_udp(Port& port) {
   auto socket = net_.open_udp(port.settings.local, [this, &port](const Endpoint& from, io::Bytes datagram) {
-    if (!is_admitted(port, from.address)) return strangers_.add();
-    if (datagram.size() > limits_.message_max || !on_message) return;
-    const Flow flow{.protocol = Protocol::udp, .peer = from, .local = port.bound, .listener = port.settings.tag};
-    on_message(flow, as_text(datagram));
+    take_datagram(port, from, datagram);
   });
   if (!socket) return pass(socket);
   port.socket = std::move(*socket);
@@ -123,6 +135,22 @@ Result<void> Transport::Impl::listen_udp(Port& port) {
     if (on_failure) on_failure(flow, Error{Error::Kind::unavailable, "port or host unreachable"});
   });
   return {};
+}
+
+void Transport::Impl::take_datagram(Port& port, const Endpoint& from, io::Bytes datagram) {
+  const bool is_known = is_admitted(port, from.address);
+  if (!is_known && !port.settings.answers_probes) return strangers_.add();
+  if (stun::may_be_stun(datagram)) return answer_stun(port, from, datagram, is_known);
+  if (datagram.size() > limits_.message_max || !on_message) return;
+  if (!is_known && !probes_.takes_options(as_text(datagram), from.address)) return strangers_.add();
+  Flow flow{.protocol = Protocol::udp, .peer = from, .local = port.bound, .listener = port.settings.tag};
+  flow.is_stranger = !is_known;
+  on_message(flow, as_text(datagram));
+}
+
+void Transport::Impl::answer_stun(Port& port, const Endpoint& from, io::Bytes request, bool is_known) {
+  if (!is_known && port.settings.is_open && !port.settings.is_open()) return;
+  if (const auto answer = probes_.answer_stun(request, from, is_known)) port.socket->send(from, answer->bytes());
 }
 
 Result<void> Transport::Impl::listen_stream(Port& port) {
@@ -136,6 +164,7 @@ Result<void> Transport::Impl::listen_stream(Port& port) {
   port.bound = port.listener->local();
   port.listener->set_admission([this, &port](const IpAddress& source) {
     if (is_admitted(port, source)) return true;
+    if (port.settings.answers_probes && probes_.may_connect(source)) return true;
     strangers_.add();
     return false;
   });
@@ -148,31 +177,48 @@ bool Transport::Impl::is_admitted(const Port& port, const IpAddress& source) con
 
 void Transport::Impl::accept(Port& port, std::unique_ptr<io::Stream> stream) {
   const Endpoint peer = stream->peer();
-  if (!is_admitted(port, peer.address)) return strangers_.add();
+  const bool is_stranger = !is_admitted(port, peer.address);
+  if (is_stranger && !port.settings.answers_probes) return strangers_.add();
+  if (is_stranger) make_room();
   const auto held = per_source_.find(peer.address);
   const bool is_source_full = held != per_source_.end() && held->second >= limits_.connections_per_source_max;
   if (connections_.size() >= limits_.connections_max || is_source_full) return overfull_.add();
-  Connection& connection = add_connection(
-      {.protocol = port.settings.protocol, .peer = peer, .local = stream->local(), .listener = port.settings.tag});
+  Flow flow{.protocol = port.settings.protocol, .peer = peer, .local = stream->local(), .listener = port.settings.tag};
+  flow.is_stranger = is_stranger;
+  Connection& connection = add_connection(flow);
+  if (is_stranger) stranger_connections_.insert(connection.flow().connection);
   connection.adopt(std::move(stream));
+}
+
+void Transport::Impl::make_room() {
+  if (stranger_connections_.size() < limits_.stranger_connections_max) return;
+  Connection& oldest = *connections_.at(*stranger_connections_.begin());
+  overfull_.add();
+  forget(oldest, Error{Error::Kind::refused, "one more stranger has come"});
 }
 
 Connection& Transport::Impl::add_connection(Flow flow) {
   flow.connection = ++connection_last_;
   ++per_source_[flow.peer.address];
-  Connection::Handlers handlers{.on_message =
-                                    [this](Connection& from, std::string_view text) {
-                                      if (on_message) on_message(from.flow(), text);
-                                    },
-                                .on_gone = [this](Connection& gone, const Error& error) { forget(gone, error); }};
-  auto connection = std::make_unique<Connection>(loop_, limits_, flow, std::move(handlers));
+  Connection::Handlers handlers{
+      .on_message = [this](Connection& from, std::string_view text) { take_message(from, text); },
+      .on_gone = [this](Connection& gone, const Error& error) { forget(gone, error); }};
+  const Limits& limits = flow.is_stranger ? stranger_limits_ : limits_;
+  auto connection = std::make_unique<Connection>(loop_, limits, flow, std::move(handlers));
   return *connections_.emplace(flow.connection, std::move(connection)).first->second;
+}
+
+void Transport::Impl::take_message(Connection& from, std::string_view text) {
+  const Flow& flow = from.flow();
+  if (flow.is_stranger && !probes_.takes_options(text, flow.peer.address)) return strangers_.add();
+  if (on_message) on_message(flow, text);
 }
 
 void Transport::Impl::forget(Connection& connection, const Error& error) {
   const Flow flow = connection.flow();
   auto node = connections_.extract(flow.connection);
   if (node.empty()) return;
+  stranger_connections_.erase(flow.connection);
   if (auto count = per_source_.find(flow.peer.address); count != per_source_.end() && --count->second == 0)
     per_source_.erase(count);
   if (auto key = outgoing_keys_.find(flow.connection); key != outgoing_keys_.end()) {

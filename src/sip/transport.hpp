@@ -29,6 +29,7 @@ struct Flow {
   uint64_t connection = 0;   ///< TCP and TLS: which connection; 0 for UDP.
   uint32_t listener = 0;     ///< Which of Transport::listen's listeners (its tag).
   bool is_for_size = false;  ///< From open(): a connection only because the message is too large for a datagram.
+  bool is_stranger = false;  ///< Not admitted: only what Listen::answers_probes lets him ask comes from there.
 };
 
 /// One place to send a request to: the outcome of RFC 3263 for a URI.
@@ -41,7 +42,8 @@ struct Target {
 
 /// Moves SIP messages as bytes: UDP datagrams, and TCP and TLS streams cut into messages by Content-Length (RFC
 /// 3261 18.3). Keeps connections for reuse, answers CR LF keep-alives (RFC 5626 3.5.1), counts and limits connections
-/// (threat TH8: per source and in all, 10 s for a message to complete once begun). Loop's thread only.
+/// (threat TH8: per source and in all, 10 s for a message to complete once begun). Answers STUN Binding requests that
+/// come over UDP between the messages (RFC 5626 8). Loop's thread only.
 class Transport {
  public:
   struct Listen {
@@ -52,6 +54,10 @@ class Transport {
     /// Asked before a byte is parsed: false drops the datagram or closes the connection silently (threat TH12).
     std::function<bool(const IpAddress&)> is_admitted;
     std::string advertised_host;  ///< Host for Via and Contact when it differs from the bound address.
+    /// Who is not admitted may send Binding requests over UDP, and OPTIONS: these are handed on with Flow::is_stranger.
+    bool answers_probes = false;
+    /// Asked before a stranger's Binding request is answered: false while calls should rather go elsewhere.
+    std::function<bool()> is_open;
   };
   struct Limits {
     size_t connections_max = 10'000;
@@ -59,6 +65,10 @@ class Transport {
     size_t message_max = 65'535;
     std::chrono::milliseconds message_deadline{10'000};
     std::chrono::seconds idle_close{300};
+    double probes_per_network_most = 200;  ///< Answered a second, of a /24 or a /56; Binding requests of anybody.
+    double probes_most = 5'000;            ///< And of all strangers together.
+    size_t stranger_connections_max = 64;  ///< The oldest goes when one more comes.
+    double stranger_connections_per_second = 50;
   };
   /// `message` is one whole message as received; valid during the call.
   using MessageHandler = std::move_only_function<void(const Flow& flow, std::string_view message)>;

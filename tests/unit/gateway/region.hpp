@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -132,7 +133,7 @@ class FakeMedia final : public media::Control {
   uint64_t anchors_made = 0, jobs_made = 0;
   int64_t anchors_held = 0;
   bool is_full = false;
-  std::string node;  ///< Where anchors are said to be.
+  std::string node;                               ///< Where anchors are said to be.
   std::map<std::string, std::string> recordings;  ///< Files by name.
   size_t piece_max = 1000;
 
@@ -203,7 +204,9 @@ struct Region {
         media(host.loop(), host.address()),
         policy(host.loop()),
         journal(host.loop()) {
-    settings.listen = {{.protocol = sip::Protocol::udp, .local = host.endpoint(5060)}};
+    const bool answers_probes = std::ranges::any_of(settings.listen, &ListenSettings::answers_probes);
+    settings.listen = {
+        {.protocol = sip::Protocol::udp, .local = host.endpoint(5060), .answers_probes = answers_probes}};
     settings.link_listen = {{.protocol = sip::Protocol::tcp, .local = host.endpoint(5070)}};
     settings.link_peers = {*parse_cidr("198.51.100.0/24"), *parse_cidr("203.0.113.0/24")};
     gateway = std::make_unique<Gateway>(std::move(settings), host.world(), media, policy, journal);
