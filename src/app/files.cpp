@@ -1,9 +1,12 @@
 #include "app/files.hpp"
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "gateway/settings_file.hpp"
 #include "media/node_settings_file.hpp"
+#include "policy/network_table.hpp"
 #include "policy/topology_file.hpp"
 #include "router/settings_file.hpp"
 
@@ -71,6 +74,20 @@ Result<void> check_file(const config::Node& root, const MediaFile& file) {
   return check(root, "media", file.media);
 }
 
+Result<void> read_networks(const std::string& topology_path, policy::Topology& topology) {
+  if (topology.network_files.empty()) return {};
+  auto table = std::make_shared<policy::NetworkTable>();
+  for (const std::string& named : topology.network_files) {
+    const std::string path = (std::filesystem::path(topology_path).parent_path() / named).string();
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    if (!file.is_open()) return fail(Error::Kind::unavailable, "{}: networks: cannot read '{}'", topology_path, path);
+    if (auto added = table->add(text); !added) return fail(added.error().kind, "{}:{}", path, added.error().text);
+  }
+  topology.networks = std::move(table);
+  return {};
+}
+
 Result<policy::Topology> load_topology(const std::string& config_path, const std::string& named) {
   if (named.empty()) return policy::Topology{};
   const std::string path = (std::filesystem::path(config_path).parent_path() / named).string();
@@ -79,6 +96,7 @@ Result<policy::Topology> load_topology(const std::string& config_path, const std
   auto topology = config::read_settings<policy::Topology>(*root);
   if (!topology) return pass(topology);
   if (auto good = check(*root, "", *topology); !good) return pass(good);
+  if (auto good = read_networks(path, *topology); !good) return pass(good);
   return topology;
 }
 

@@ -1,9 +1,8 @@
 #include "policy/places.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <numbers>
+#include <charconv>
+#include <utility>
 
 #include "policy/numbering.hpp"
 
@@ -16,15 +15,7 @@ constexpr double unknown_area_ms = 60;
 /// A round trip is about 25 ms and 15.5 µs a kilometre where no table tells it (policy of the field's round-trip
 /// tables; residual 45 ms).
 constexpr double rtt_base_ms = 25, rtt_ms_per_km = 0.0155;
-
-double kilometres(const Topology::Region& a, const Topology::Region& b) {
-  constexpr double earth_km = 6371, degree = std::numbers::pi / 180;
-  const double half_lat = std::sin((a.latitude - b.latitude) * degree / 2);
-  const double half_lon = std::sin((a.longitude - b.longitude) * degree / 2);
-  const double h =
-      half_lat * half_lat + std::cos(a.latitude * degree) * std::cos(b.latitude * degree) * half_lon * half_lon;
-  return 2 * earth_km * std::asin(std::sqrt(std::min(h, 1.0)));
-}
+constexpr double fibre_ms_per_km = 1 / 204.2;  // one way; nothing is faster
 
 }  // namespace
 
@@ -37,7 +28,7 @@ RegionId Places::add_region(const std::string& name) {
   return found->second;
 }
 
-Places::Places(const Topology& topology) {
+Places::Places(const Topology& topology) : networks_(topology.networks) {
   for (const GatewayEntry& gateway : topology.gateways) {
     const RegionId region = add_region(gateway.region);
     const auto id = static_cast<GatewayId>(gateway_entries_.size());
@@ -53,12 +44,19 @@ Places::Places(const Topology& topology) {
     add_region(rtt.a);
     add_region(rtt.b);
   }
-  for (const auto& area : topology.areas) add_region(area.region);
+  for (const auto& area : topology.areas)
+    if (!area.region.empty()) add_region(area.region);
   add_priors(topology);
   for (const auto& each : topology.areas) {
     const AreaId id = area(each.name);
-    areas_[id].home = region(each.region);
-    areas_[id].access_ms = each.access_ms / 2;
+    AreaPlace& named = areas_[id];
+    named.home = region(each.region);
+    named.access_ms = each.access_ms / 2;
+    named.ways_ms.clear();
+    if (each.latitude && each.longitude)
+      place(named, {*each.latitude, *each.longitude});
+    else if (const auto at = Atlas::carried().country(each.country))
+      place(named, *at);
     for (const std::string& prefix : each.prefixes) areas_by_prefix_[prefix] = id;
     for (const std::string& network : each.networks)
       if (const auto block = parse_cidr(network)) areas_by_network_.emplace_back(*block, id);
@@ -74,8 +72,10 @@ void Places::add_priors(const Topology& topology) {
   region_priors_.assign(count * count, static_cast<float>(unknown_pair_ms));
   for (const auto& a : topology.regions)
     for (const auto& b : topology.regions)
-      region_priors_[region(a.name) * count + region(b.name)] =
-          static_cast<float>((rtt_base_ms + rtt_ms_per_km * kilometres(a, b)) / 2);
+      region_priors_[region(a.name) * count + region(b.name)] = static_cast<float>(
+          (rtt_base_ms + rtt_ms_per_km * kilometres({a.latitude, a.longitude}, {b.latitude, b.longitude})) / 2);
+  region_places_.resize(count);
+  for (const auto& each : topology.regions) region_places_[region(each.name)] = {each.latitude, each.longitude};
   std::vector<uint8_t> told(count * count);
   for (const auto& rtt : topology.rtts) {
     const size_t a = region(rtt.a), b = region(rtt.b);
@@ -105,51 +105,125 @@ AreaId Places::find_area(std::string_view name) const {
   return found == area_ids_.end() ? no_area : found->second;
 }
 
+RegionId Places::region_in(std::string_view name) const {
+  RegionId found = region(name);
+  for (size_t cut = name.size(); found == no_region && cut > 0; --cut)
+    if (const char sign = name[cut - 1]; sign == ':' || sign == '/' || sign == '-' || sign == '.' || sign == '_')
+      found = region(name.substr(0, cut - 1));
+  return found;
+}
+
+RegionId Places::nearest(const Position& at) const {
+  RegionId nearest = no_region;
+  double least_km = 0;
+  for (size_t i = 0; i < region_places_.size(); ++i) {
+    if (!region_places_[i]) continue;
+    const double km = kilometres(at, *region_places_[i]);
+    if (nearest != no_region && km >= least_km) continue;
+    nearest = static_cast<RegionId>(i);
+    least_km = km;
+  }
+  return nearest;
+}
+
+/// By what the name says: of a number, of a network, or of networks that were put together for being at one place.
+std::optional<Position> Places::place_of(std::string_view name) const {
+  if (name.starts_with('+')) {
+    const auto numbers = Atlas::carried().number(name);
+    return numbers ? std::optional(numbers->at) : std::nullopt;
+  }
+  if (name.starts_with("AS") && name.find(':') != std::string_view::npos) {
+    const std::string_view where = name.substr(name.find(':') + 1);
+    const size_t comma = where.find(',');
+    if (comma == std::string_view::npos) return Atlas::carried().country(where);
+    double latitude = 0, longitude = 0;
+    std::from_chars(where.data(), where.data() + comma, latitude);
+    std::from_chars(where.data() + comma + 1, where.data() + where.size(), longitude);
+    return position_of(latitude, longitude);
+  }
+  if (const auto block =
+          name.find('/') == std::string_view::npos ? Result<Cidr>(fail(Error::Kind::invalid, "")) : parse_cidr(name)) {
+    const NetworkTable::Network* network = networks_ ? networks_->find(block->base, block->prefix).network : nullptr;
+    return network ? std::optional(network->at) : std::nullopt;
+  }
+  return Atlas::carried().country(name);
+}
+
+/// Between the ways of its home and the distance: what the home has towards another region, longer or shorter as the
+/// area is farther from there than its home or nearer.
+void Places::place(AreaPlace& area, const Position& at) const {
+  area.home = nearest(at);
+  if (area.home == no_region) return;
+  constexpr double ms_per_km = rtt_ms_per_km / 2;
+  if (area.access_ms == 0) area.access_ms = rtt_base_ms / 2;
+  const Position& home = *region_places_[area.home];
+  for (size_t i = 0; i < regions(); ++i) {
+    const double home_ms = prior_ms(area.home, static_cast<RegionId>(i));
+    const auto& there = region_places_[i];
+    const double km = there ? kilometres(at, *there) : 0, home_km = there ? kilometres(home, *there) : 0;
+    const double farther_km = there ? km - home_km : kilometres(at, home);
+    area.ways_ms.push_back(
+        static_cast<float>(area.access_ms + std::max(km * fibre_ms_per_km, home_ms + ms_per_km * farther_km)));
+  }
+}
+
 AreaId Places::area(std::string_view name) {
   if (const AreaId known = find_area(name); known != no_area) return known;
   if (areas_.size() >= areas_max) return no_area;
-  AreaPlace place{.name = std::string(name), .home = region(name)};
-  for (size_t cut = name.size(); place.home == no_region && cut > 0; --cut)
-    if (const char sign = name[cut - 1]; sign == ':' || sign == '/' || sign == '-' || sign == '.' || sign == '_')
-      place.home = region(name.substr(0, cut - 1));
+  AreaPlace made{.name = std::string(name), .home = region_in(name)};
+  if (made.home == no_region)
+    if (const auto at = place_of(name)) place(made, *at);
   const auto id = static_cast<AreaId>(areas_.size());
-  areas_.push_back(std::move(place));
+  areas_.push_back(std::move(made));
   area_ids_.emplace(std::string(name), id);
   return id;
+}
+
+/// Networks of one AS at one place are one: they come by the same ways.
+std::string Places::network_name(const NetworkTable::Network* network, const IpAddress& address) const {
+  if (!network) return network_area(address);
+  if (network->as_number != 0 && network->country[0] != 0)
+    return fmt::format("AS{}:{}", network->as_number, std::string_view(network->country, 2));
+  if (network->as_number != 0)
+    return fmt::format("AS{}:{:.0f},{:.0f}", network->as_number, network->at.latitude, network->at.longitude);
+  const bool is_wide = network->block.prefix < (address.is_v6() ? 32 : 16);
+  return is_wide ? network_area(address) : network->block.to_string();
 }
 
 AreaId Places::area_of_address(std::string_view address) {
   if (const auto ip = parse_ip(address)) {
     for (const auto& [block, id] : areas_by_network_)
       if (block.contains(*ip)) return id;
-    return area(network_area(*ip));
+    return area(network_name(networks_ ? networks_->find(*ip).network : nullptr, *ip));
   }
   const std::string_view number = number_of(address);
   for (size_t length = number.size(); length > 0; --length)
     if (const auto found = areas_by_prefix_.find(number.substr(0, length)); found != areas_by_prefix_.end())
       return found->second;
-  const std::string_view country = country_code(number);
-  return country.empty() ? no_area : area(country);
+  std::string_view told = country_code(number);
+  if (told.empty()) return no_area;
+  if (const auto placed = Atlas::carried().number(number); placed && placed->length > told.size())
+    told = number.substr(0, placed->length);
+  return area(told);
 }
-
-namespace {
-
-uint8_t common_bits(const IpAddress& a, const IpAddress& b) {
-  for (size_t i = 0; i < a.bytes().size(); ++i)
-    if (const auto differing = static_cast<uint8_t>(a.bytes()[i] ^ b.bytes()[i]))
-      return static_cast<uint8_t>(8 * i + static_cast<size_t>(std::countl_zero(differing)));
-  return 128;
-}
-
-}  // namespace
 
 Places::Network Places::network_of(const IpAddress& address, uint8_t known_bits) const {
-  Network found{find_area(network_area(address)), static_cast<uint8_t>(address.is_v6() ? 32 : 16)};
+  Network found{.prefix = static_cast<uint8_t>(address.is_v6() ? 32 : 16)};
+  std::string name;
   for (const auto& [block, id] : areas_by_network_)
     if (block.prefix <= known_bits && block.contains(address)) {
-      found = {id, block.prefix};
+      found = {id, areas_[id].home, block.prefix};
       break;
     }
+  if (found.area == no_area) {
+    const NetworkTable::Found told = networks_ ? networks_->find(address, known_bits) : NetworkTable::Found{};
+    name = network_name(told.network, address);
+    found.area = find_area(name);
+    found.home = found.area == no_area ? home_by(name) : areas_[found.area].home;
+    const bool is_by_block =
+        told.network && (told.network->as_number != 0 || told.network->block.prefix >= found.prefix);
+    found.prefix = is_by_block ? told.prefix : std::max(found.prefix, told.prefix);
+  }
   // Narrower ones inside it are areas of their own: as many bits as tell this address from them.
   const Cidr whole{address, found.prefix};
   for (const auto& [block, id] : areas_by_network_)
@@ -159,8 +233,14 @@ Places::Network Places::network_of(const IpAddress& address, uint8_t known_bits)
   return found;
 }
 
+RegionId Places::home_by(std::string_view name) const {
+  const auto at = place_of(name);
+  return at ? nearest(*at) : no_region;
+}
+
 double Places::prior_ms(AreaId area, RegionId region) const {
   const AreaPlace& place = areas_[area];
+  if (!place.ways_ms.empty()) return place.ways_ms[region];
   return place.access_ms + (place.home == no_region ? unknown_area_ms : prior_ms(place.home, region));
 }
 

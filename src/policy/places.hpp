@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "base/ip.hpp"
+#include "policy/geography.hpp"
+#include "policy/network_table.hpp"
 #include "policy/policy.hpp"
 
 namespace nearend::policy {
@@ -49,18 +52,21 @@ class Places {
   /// Regions that have gateways.
   std::span<const RegionId> served() const { return served_; }
 
-  /// The area of this name, made when it is new: then it is near the region whose name it begins with, if there is one
-  /// ("eu/de1:mobile"). No area when there are too many.
+  /// The area of this name, made when it is new: then it is near the region whose name it begins with
+  /// ("eu/de1:mobile"), or nearest to the place that its name tells: a number's ("+4930"), a network's
+  /// ("203.0.0.0/16"), a country's ("DE"). No area when there are too many.
   AreaId area(std::string_view name);
   /// No area when it has never been heard of.
   AreaId find_area(std::string_view name) const;
-  /// The area that a number or an address belongs to by the topology; otherwise by what can be told from it alone, a
-  /// number's country code or an address's /16 (IPv6: /32).
+  /// The area that a number or an address belongs to by the topology; otherwise by what can be told from it alone: a
+  /// number's longest prefix that says where it is, at least its country code; an address's network by the topology's
+  /// table, all of one AS at one place being one ("AS64500:DE"), else its /16 (IPv6: /32).
   AreaId area_of_address(std::string_view address);
   /// The area of an address of which only the first `known_bits` are told, without making one, and for how many of its
   /// bits that is true: no address that shares them belongs to another area.
   struct Network {
-    AreaId area = no_area;
+    AreaId area = no_area;      ///< None when nobody was heard from there yet; then
+    RegionId home = no_region;  ///< the nearest region, as far as that is known.
     uint8_t prefix = 0;
   };
   Network network_of(const IpAddress& address, uint8_t known_bits) const;
@@ -75,8 +81,15 @@ class Places {
   struct AreaPlace {
     std::string name;
     RegionId home = no_region;
-    double access_ms = 0;  // one way
+    double access_ms = 0;             // one way
+    std::vector<float> ways_ms = {};  // to each region, by its place; empty: as its home has them
   };
+  void place(AreaPlace& area, const Position& at) const;
+  std::optional<Position> place_of(std::string_view name) const;
+  RegionId home_by(std::string_view name) const;
+  RegionId region_in(std::string_view name) const;
+  RegionId nearest(const Position& at) const;
+  std::string network_name(const NetworkTable::Network* network, const IpAddress& address) const;
   RegionId add_region(const std::string& name);
   void add_priors(const Topology& topology);
 
@@ -88,6 +101,8 @@ class Places {
   std::vector<RegionId> gateway_regions_, served_;
   std::vector<std::vector<GatewayId>> gateways_in_;
   std::vector<float> region_priors_;
+  std::vector<std::optional<Position>> region_places_;
+  std::shared_ptr<const NetworkTable> networks_;
   std::vector<AreaPlace> areas_;
   IdsByName<AreaId> areas_by_prefix_;
   std::vector<std::pair<Cidr, AreaId>> areas_by_network_;

@@ -14,6 +14,8 @@
 
 namespace nearend::policy {
 
+class NetworkTable;
+
 /// One region of the static topology: its gateways, routers, and what its media nodes can do.
 struct GatewayEntry {
   std::string name, region;           ///< "eu-gw1", "eu/de1"
@@ -47,12 +49,16 @@ struct Topology {
   /// Where endpoints are: a carrier's subscribers, a country, a network.
   struct Area {
     std::string name;
-    std::string region;                 ///< The nearest one, with or without gateways.
-    double access_ms = 0;               ///< Round trip of its last mile, on top of that region's.
+    std::string region;                 ///< The nearest one, with or without gateways; empty: by its place.
+    double access_ms = 0;               ///< Round trip of its last mile, on top of the way to that region.
     std::vector<std::string> prefixes;  ///< Numbers by E.164 that belong to it, the longest match wins: "+4915".
     std::vector<std::string> networks;  ///< Addresses: "203.0.113.0/24".
+    std::string country = {};           ///< ISO code, or its place in degrees.
+    std::optional<double> latitude = {}, longitude = {};
   };
   std::vector<Area> areas;
+  std::vector<std::string> network_files = {};             ///< Tables that say where networks are,
+  std::shared_ptr<const NetworkTable> networks = nullptr;  ///< and what was read from them.
   double rtt_ms(std::string_view a, std::string_view b) const;
 };
 

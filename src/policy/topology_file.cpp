@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/ip.hpp"
+#include "policy/geography.hpp"
 
 namespace nearend::policy {
 
@@ -47,17 +48,28 @@ void describe(config::Section& section, Topology::Region& region) {
 
 void describe(config::Section& section, Topology::Area& area) {
   section.key("name", area.name, "What reports and questions call it: \"vodafone-de\".");
-  section.key("region", area.region, "The region that it is nearest to, with or without gateways.");
-  section.key("access_ms", area.access_ms, "Round trip of its last mile, on top of that region's.");
+  section.key("region", area.region,
+              "The region that it is nearest to, with or without gateways; or say where it is, by country or latitude "
+              "and longitude: then that is found.");
+  section.key("country", area.country, "Its ISO code: \"DE\".");
+  section.key("latitude", area.latitude, "In degrees, north positive.");
+  section.key("longitude", area.longitude, "In degrees, east positive.");
+  section.key("access_ms", area.access_ms,
+              "Round trip of its last mile, on top of the way to that region; 0 where its place is said: 25 ms.");
   section.key("prefixes", area.prefixes, "Numbers that belong to it, the longest match wins: [\"+4915\"].");
   section.key("networks", area.networks, "Addresses that belong to it: [\"203.0.113.0/24\"].");
 }
 
 void describe(config::Section& section, Topology& topology) {
+  section.key("networks", topology.network_files,
+              "Tables that say where addresses are, relative to this file: lines of \"network, country\" or \"network, "
+              "latitude, longitude\", each with \", AS number\" or without, or a registry's delegated-extended list.");
   section.list("gateway", topology.gateways, "A gateway of the platform.");
   section.list("router", topology.routers, "A router of the platform.");
   section.list("rtt", topology.rtts, "The round-trip time of a pair of regions.");
-  section.list("region", topology.regions, "Where a region is, for pairs whose round-trip time is not given.");
+  section.list("region", topology.regions,
+               "Where a region is: for pairs whose round-trip time is not given, and for numbers and networks that no "
+               "area names, which are near the nearest.");
   section.list("area", topology.areas, "An access area: endpoints that come by the same network.");
 }
 
@@ -70,6 +82,20 @@ Result<void> check_entry(const std::string& key, const std::string& name, const 
   if (region.empty()) return fail(Error::Kind::invalid, "{}.region: missing, for {}", key, name);
   if (!link_uri.starts_with("sip:") && !link_uri.starts_with("sips:"))
     return fail(Error::Kind::invalid, "{}.link_uri: a SIP URI is expected, not '{}'", key, link_uri);
+  return {};
+}
+
+Result<void> check_place(const Topology::Area& area) {
+  if (area.name.empty()) return fail(Error::Kind::invalid, "name: missing");
+  if (area.latitude.has_value() != area.longitude.has_value())
+    return fail(Error::Kind::invalid, "latitude: goes with longitude, for {}", area.name);
+  const int told = int{!area.region.empty()} + int{!area.country.empty()} + int{area.latitude.has_value()};
+  if (told != 1)
+    return fail(Error::Kind::invalid, "region: this, or country, or latitude and longitude, for {}", area.name);
+  if (area.latitude && !position_of(*area.latitude, *area.longitude))
+    return fail(Error::Kind::invalid, "latitude: from -90 to 90, and longitude from -180 to 180, for {}", area.name);
+  if (!area.country.empty() && !Atlas::carried().country(area.country))
+    return fail(Error::Kind::invalid, "country: '{}' is no ISO code, such as \"DE\"", area.country);
   return {};
 }
 
@@ -87,10 +113,12 @@ Result<void> checked(const Topology& topology) {
     auto good = check_entry(fmt::format("router[{}]", i), entry.name, entry.region, entry.link_uri, names);
     if (!good) return good;
   }
+  for (size_t i = 0; i < topology.regions.size(); ++i)
+    if (const auto& region = topology.regions[i]; !position_of(region.latitude, region.longitude))
+      return fail(Error::Kind::invalid, "region[{}].latitude: from -90 to 90, and longitude from -180 to 180", i);
   for (size_t i = 0; i < topology.areas.size(); ++i) {
     const auto& area = topology.areas[i];
-    if (area.name.empty() || area.region.empty())
-      return fail(Error::Kind::invalid, "area[{}].name: name or region is missing", i);
+    if (auto good = check_place(area); !good) return fail(Error::Kind::invalid, "area[{}].{}", i, good.error().text);
     for (const std::string& network : area.networks)
       if (auto block = parse_cidr(network); !block)
         return fail(Error::Kind::invalid, "area[{}].networks: {}", i, block.error().text);

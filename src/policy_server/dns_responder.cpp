@@ -124,7 +124,8 @@ void Responder::fill_name_server(const Asked& asked, const Zone::Node& node, Rep
 }
 
 std::vector<FirstHopPick> Responder::hops(const Asked& asked, const std::vector<policy::GatewayId>& from) const {
-  return first_hops(advisor_, from, asked.client.area, home_, asked.now_ms);
+  const bool is_placed = asked.client.area == policy::no_area && asked.client.home != policy::no_region;
+  return first_hops(advisor_, from, asked.client.area, is_placed ? asked.client.home : home_, asked.now_ms);
 }
 
 void Responder::add_addresses(const Name& owner, policy::GatewayId gateway, Type type,

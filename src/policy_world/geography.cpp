@@ -4,7 +4,7 @@
 #include <sstream>
 #include <utility>
 
-#include "policy_world_table.hpp"
+#include "policy_world_regions.hpp"
 
 namespace nearend::policy_world {
 

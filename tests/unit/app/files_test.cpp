@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "policy/network_table.hpp"
+
 using namespace nearend;
 using namespace nearend::app;
 
@@ -58,6 +60,26 @@ TEST_CASE("policy servers and media nodes are checked before they start too") {
   CHECK(error_of<MediaFile>("[media_server]\nlisten = \"192.0.2.1:7400\"\n").contains("media_server.peer_key: needed"));
   CHECK(error_of<MediaFile>("[media_server]\n\n[media]\nport_first = 80\n") ==
         "role.toml:4: media.port_first 80 is below 1024");
+}
+
+TEST_CASE("tables of networks are read with the topology, and a fault in one is told with its line") {
+  Directory directory;
+  directory.write("topology.toml", "networks = [\"here.csv\", \"there.txt\"]\n");
+  directory.write("here.csv", "203.0.113.0/24, DE\n");
+  directory.write("there.txt", "ripencc|FR|ipv4|192.0.2.0|256|20100712|allocated\n");
+  const std::string path = directory.write("role.toml", "topology = \"topology.toml\"\n");
+  const auto good = load<PolicyFile>(path);
+  REQUIRE(good);
+  REQUIRE(good->topology.networks);
+  CHECK(good->topology.networks->size() == 2);
+  directory.write("here.csv", "203.0.113.0/24, DE\n198.51.100.0/24, Germany\n");
+  const auto bad = load<PolicyFile>(path);
+  REQUIRE_FALSE(bad);
+  CHECK(bad.error().text.contains("here.csv:2: after the network a country's code"));
+  directory.write("topology.toml", "networks = [\"nowhere.csv\"]\n");
+  const auto none = load<PolicyFile>(path);
+  REQUIRE_FALSE(none);
+  CHECK(none.error().text.contains("networks: cannot read"));
 }
 
 TEST_CASE("a fault in the topology is told with the topology's place") {
