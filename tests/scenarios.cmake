@@ -10,6 +10,10 @@ foreach(peer sipp_forward kamailio_carrier dns_dig)
                        ${CMAKE_BINARY_DIR}/interop/${peer})
 endforeach()
 
+# The browsers' race in Node, between gateways on loopback that are late, dead or full.
+nearend_program_test(interop.race_module 60 ${CMAKE_CURRENT_SOURCE_DIR}/interop/race_module.sh
+                     ${CMAKE_SOURCE_DIR}/src/policy_server/race.js)
+
 # Two codecs of the matrix; `tests/interop/codec_matrix.py NEAREND` calls with each that the softphone knows.
 nearend_program_test(interop.codecs 120 python3 ${CMAKE_CURRENT_SOURCE_DIR}/interop/codec_matrix.py $<TARGET_FILE:nearend>
                      --short --work ${CMAKE_BINARY_DIR}/interop/codecs)

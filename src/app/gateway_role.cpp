@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "gateway/file_journal.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/ping_server.hpp"
 #include "gateway/recording_shipper.hpp"
 #include "gateway/shipper.hpp"
 #include "telemetry/log.hpp"
@@ -43,6 +44,8 @@ class GatewayRole final : public RoleBase {
     if (!started) return started;
     shipper_->start();
     recordings_->start();
+    pings_.emplace(world_.loop, world_.net, file_.gateway, [this] { return gateway_->is_open(); });
+    if (auto pinged = pings_->start(); !pinged) return pinged;
     if (!file_.http_listen) return {};
     auto server =
         servers_.serve(*file_.http_listen, [this](http::ServerRequest request) { return answer(std::move(request)); });
@@ -55,6 +58,7 @@ class GatewayRole final : public RoleBase {
     std::string line = fmt::format("gateway {} ready", file_.gateway.name);
     for (const Endpoint& address : gateway_->outside_addresses()) line += " sip=" + address.to_string();
     for (const Endpoint& address : gateway_->link_addresses()) line += " link=" + address.to_string();
+    if (pings_->is_listening()) line += " ping=" + pings_->local().to_string();
     if (server_) line += " http=" + server_->local().to_string();
     return line;
   }
@@ -135,6 +139,7 @@ class GatewayRole final : public RoleBase {
   std::optional<gateway::Shipper> shipper_;
   std::optional<gateway::RecordingShipper> recordings_;
   std::optional<gateway::Gateway> gateway_;
+  std::optional<gateway::PingServer> pings_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -11,13 +11,16 @@ class PolicyRole final : public RoleBase {
       : name_(loaded.file.policy_server.name),
         server_(world_.loop, servers_, loaded.file.policy_server, std::move(loaded.topology)),
         exchange_(world_.loop, http_, server_, loaded.file.policy_server),
-        names_(world_.loop, world_.net, loaded.file.policy_server.dns, server_.advisor()) {}
+        names_(world_.loop, world_.net, loaded.file.policy_server.dns, server_.advisor()),
+        first_hops_(world_.loop, world_.net, loaded.file.policy_server.first_hops, loaded.file.policy_server.dns,
+                    server_.advisor()) {}
 
   Result<void> start() override {
     auto started = server_.start();
     if (!started) return started;
     exchange_.start();
-    return names_.start();
+    if (auto named = names_.start(); !named) return named;
+    return first_hops_.start();
   }
   std::string ready_line() const override {
     return fmt::format("policy {} ready http={}", name_, server_.local().to_string());
@@ -28,6 +31,7 @@ class PolicyRole final : public RoleBase {
   policy_server::Server server_;
   policy_server::Exchange exchange_;
   policy_server::DnsServer names_;
+  policy_server::FirstHopServer first_hops_;
 };
 
 }  // namespace

@@ -149,6 +149,7 @@ class Gateway::Core {
   }
 
   Result<void> start();
+  bool is_open() const { return !parts_.is_draining && legs_.size() < settings_.calls_max; }
   void stop() {
     parts_.is_draining = true;
     pinger_.stop();
@@ -193,7 +194,6 @@ class Gateway::Core {
   using IsAdmitted = std::function<bool(const IpAddress&)>;
   Result<std::vector<Endpoint>> listen(sip::Transport& transport, const std::vector<ListenSettings>& wanted,
                                        const IsAdmitted& is_admitted);
-  bool is_full() const { return legs_.size() >= settings_.calls_max; }
   sip::OptionsAnswer options_answer() const;
   void look();
   /// Brings the catalogue that routers are told up to what the media node has to give.
@@ -217,7 +217,7 @@ Result<std::vector<Endpoint>> Gateway::Core::listen(sip::Transport& transport,
     listen.is_admitted = is_admitted;
     listen.advertised_host = one.advertised_host;
     listen.answers_probes = one.answers_probes;
-    listen.is_open = [this] { return !parts_.is_draining && !is_full(); };
+    listen.is_open = [this] { return is_open(); };
     auto address = transport.listen(std::move(listen));
     if (!address) return fail(address.error().kind, "{}: {}", one.local.to_string(), address.error().text);
     bound.push_back(*address);
@@ -254,7 +254,7 @@ Result<void> Gateway::Core::start() {
 sip::OptionsAnswer Gateway::Core::options_answer() const {
   sip::OptionsAnswer answer;
   answer.headers = {{"Server", server_}, {"Accept", "application/sdp"}};
-  if (!parts_.is_draining && !is_full()) return answer;
+  if (is_open()) return answer;
   answer.status = 503;
   answer.headers.push_back({"Retry-After", parts_.is_draining ? "30" : "5"});
   return answer;
@@ -287,6 +287,9 @@ void Gateway::stop() {
 }
 bool Gateway::is_idle() const {
   return core_->legs_.size() == 0 && core_->outside_.dialogs() == 0 && core_->link_.dialogs() == 0;
+}
+bool Gateway::is_open() const {
+  return core_->is_open();
 }
 const std::vector<Endpoint>& Gateway::outside_addresses() const {
   return core_->outside_addresses_;

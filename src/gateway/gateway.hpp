@@ -31,6 +31,8 @@ class Gateway {
   /// Ends every leg with BYE; is_idle() tells when the last one is gone.
   void stop();
   bool is_idle() const;
+  /// Takes new calls: neither draining nor at calls_max.
+  bool is_open() const;
 
   /// The addresses bound, in the order of Settings::listen and Settings::link_listen.
   const std::vector<Endpoint>& outside_addresses() const;

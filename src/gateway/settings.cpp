@@ -82,6 +82,8 @@ Result<void> checked(const Settings& settings) {
     if (!codec_named(name))
       return fail(Error::Kind::invalid, "codecs: '{}' is no codec known by name; NAME/RATE[/CHANNELS] would be right",
                   name);
+  if (settings.ping.certificate_file.empty() != settings.ping.key_file.empty())
+    return fail(Error::Kind::invalid, "ping.certificate_file: goes with key_file");
   if (settings.probe_answers_most == 0) return fail(Error::Kind::invalid, "probe_answers_most: at least 1");
   if (settings.calls_max == 0) return fail(Error::Kind::invalid, "calls_max: at least 1");
   return {};

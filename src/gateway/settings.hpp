@@ -86,6 +86,12 @@ struct StaticRouter {
   std::string name, region, uri, events_url;
 };
 
+/// Where browsers measure how near the gateway is.
+struct PingSettings {
+  std::optional<Endpoint> listen;  ///< HTTP for anybody, /ping alone; nothing: no.
+  std::string certificate_file, key_file;
+};
+
 /// Who brings a leg's media back to the router when its peer has gone (M38, F3.2).
 enum class ReanchorBy : uint8_t { router, gateway, both };
 /// The way of the caller's `*` (F5.2, F5.4).
@@ -120,6 +126,7 @@ struct Settings {
   ReanchorBy reanchor = ReanchorBy::both;        ///< Who brings media back.
   StarPath star = StarPath::router;              ///< The way of the caller's `*`.
   uint32_t probe_answers_most = 200;             ///< A second to one network, of what answers_probes lets ask.
+  PingSettings ping = {};
   std::optional<Endpoint> echo_listen = {};  ///< UDP, for echoes between gateways; nothing: neither asked nor given.
   policy::Topology topology = {};            ///< The platform's, where it is known. Not in the gateway's own file.
 };

@@ -65,6 +65,13 @@ void describe(config::Section& section, StaticRouter& router) {
   section.key("events_url", router.events_url, "Where its events are shipped.");
 }
 
+void describe(config::Section& section, PingSettings& ping) {
+  section.key("listen", ping.listen,
+              "HTTP for anybody, /ping and nothing else, \"198.51.100.7:8443\"; left out: browsers cannot measure.");
+  section.key("certificate_file", ping.certificate_file, "PEM chain, for HTTPS; with key_file.");
+  section.key("key_file", ping.key_file, "PEM of its private key.");
+}
+
 void describe(config::Section& section, Settings& settings) {
   section.key("name", settings.name, "Unique among the platform's gateways.");
   section.key("region", settings.region, "Zone path of the region it serves.");
@@ -99,7 +106,8 @@ void describe(config::Section& section, Settings& settings) {
   section.choice("reanchor", settings.reanchor, {"router", "gateway", "both"},
                  "Who brings media back when a peer has gone.");
   section.key("probe_answers_most", settings.probe_answers_most,
-              "Answers a second to one network (/24, IPv6: /56) where `probes` is set.");
+              "Answers a second to one network (/24, IPv6: /56) of what anybody may ask.");
+  section.table("ping", settings.ping, "Where browsers that race between gateways measure how near this one is.");
   section.key("echo_listen", settings.echo_listen,
               "UDP address for echoes between gateways, by which round trips between regions are measured; left out: "
               "this gateway's `echo` of the topology, if there is one.");

@@ -12,6 +12,7 @@ void describe(config::Section& section, DigestUser& user);
 void describe(config::Section& section, Provider& provider);
 void describe(config::Section& section, NumberEntry& number);
 void describe(config::Section& section, StaticRouter& router);
+void describe(config::Section& section, PingSettings& ping);
 void describe(config::Section& section, Settings& settings);
 
 }  // namespace nearend::gateway

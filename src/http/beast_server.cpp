@@ -18,7 +18,6 @@ using Parser = beast::request_parser<beast::string_body>;
 
 constexpr size_t body_max = 1 << 20;
 constexpr uint32_t head_max = 32 * 1024;
-constexpr size_t connections_max = 10'000;
 /// Bytes a client may send ahead of our answers.
 constexpr size_t ahead_max = 2 * body_max;
 /// Bytes of a response that are handed to the stream at a time.
@@ -200,11 +199,12 @@ Task<void> serve_peer(io::Loop& loop, std::unique_ptr<Peer> peer, const Handler&
 
 class BeastServer final : public Server {
  public:
-  BeastServer(io::Loop& loop, Handler handler) : loop_(loop), handler_(std::move(handler)), peers_(loop) {}
+  BeastServer(io::Loop& loop, Handler handler, size_t connections_max)
+      : loop_(loop), handler_(std::move(handler)), connections_max_(connections_max), peers_(loop) {}
 
   Result<void> listen(io::Net& net, const io::TlsSettings* tls, const Endpoint& local) {
     auto listener = net.listen(local, tls, [this](std::unique_ptr<io::Stream> stream) {
-      if (peers_.size() >= connections_max) return;
+      if (peers_.size() >= connections_max_) return;
       peers_.spawn(serve_peer(loop_, std::make_unique<Peer>(loop_, std::move(stream)), handler_));
     });
     if (!listener) return pass(listener);
@@ -216,17 +216,18 @@ class BeastServer final : public Server {
  private:
   io::Loop& loop_;
   Handler handler_;
+  const size_t connections_max_;
   std::unique_ptr<io::Listener> listener_;
   io::Scope peers_;
 };
 
 }  // namespace
 
-BeastServers::BeastServers(io::Loop& loop, io::Net& net, std::optional<io::TlsSettings> tls)
-    : loop_(loop), net_(net), tls_(std::move(tls)) {}
+BeastServers::BeastServers(io::Loop& loop, io::Net& net, std::optional<io::TlsSettings> tls, size_t connections_max)
+    : loop_(loop), net_(net), tls_(std::move(tls)), connections_max_(connections_max) {}
 
 Result<std::unique_ptr<Server>> BeastServers::serve(const Endpoint& local, Handler handler) {
-  auto server = std::make_unique<BeastServer>(loop_, std::move(handler));
+  auto server = std::make_unique<BeastServer>(loop_, std::move(handler), connections_max_);
   if (auto listening = server->listen(net_, tls_ ? &*tls_ : nullptr, local); !listening) return pass(listening);
   return server;
 }

@@ -15,13 +15,16 @@ namespace nearend::http {
 /// servers.
 class BeastServers final : public ServerFactory {
  public:
-  BeastServers(io::Loop& loop, io::Net& net, std::optional<io::TlsSettings> tls = std::nullopt);
+  /// Above `connections_max` a server takes no more clients.
+  BeastServers(io::Loop& loop, io::Net& net, std::optional<io::TlsSettings> tls = std::nullopt,
+               size_t connections_max = 10'000);
   Result<std::unique_ptr<Server>> serve(const Endpoint& local, Handler handler) override;
 
  private:
   io::Loop& loop_;
   io::Net& net_;
   std::optional<io::TlsSettings> tls_;
+  size_t connections_max_;
 };
 
 }  // namespace nearend::http

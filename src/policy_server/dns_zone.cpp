@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "http/url.hpp"
 
 namespace nearend::policy_server {
 namespace dns {
@@ -17,6 +18,13 @@ std::string label_from(std::string_view name) {
 }
 
 }  // namespace
+
+std::string region_host(std::string_view region, std::string_view zone) {
+  return fmt::format("{}.{}", label_from(region), to_lower(zone));
+}
+std::string gateway_host(std::string_view gateway, std::string_view zone) {
+  return fmt::format("{}.gw.{}", label_from(gateway), to_lower(zone));
+}
 
 std::string_view Zone::label_of(Kind kind) {
   return kind == Kind::udp ? "_sip._udp" : kind == Kind::tcp ? "_sip._tcp" : "_sips._tcp";
@@ -111,6 +119,10 @@ void describe(config::Section& section, DnsSettings::Gateway& gateway) {
   section.key("name", gateway.name, "Its name in the topology.");
   section.key("sip", gateway.sip,
               "Where carriers and telephones reach it: [\"udp:198.51.100.7:5060\", \"tls:[2001:db8::7]:5061\"].");
+  section.key("probes", gateway.answers_probes,
+              "Its UDP addresses answer STUN of anybody (`gateway.listen.probes`): told to clients that race.");
+  section.key("ping", gateway.ping,
+              "Where its `ping.listen` is reached, for browsers that race: \"https://gw1.example.com/ping\".");
 }
 
 void describe(config::Section& section, DnsSettings& settings) {
@@ -125,7 +137,25 @@ void describe(config::Section& section, DnsSettings& settings) {
   section.list("name_server", settings.name_servers, "A name server of the zone, this one among them.");
 }
 
+namespace {
+
+Result<void> check_gateways(const DnsSettings& settings) {
+  for (size_t i = 0; i < settings.gateways.size(); ++i) {
+    const std::string& ping = settings.gateways[i].ping;
+    if (!ping.empty() && !http::parse_url(ping))
+      return fail(Error::Kind::invalid, "gateway[{}].ping: \"https://gw1.example.com/ping\" is expected, not '{}'", i,
+                  ping);
+    for (const std::string& each : settings.gateways[i].sip)
+      if (auto place = parse_public_sip(each); !place)
+        return fail(Error::Kind::invalid, "gateway[{}].sip: {}", i, place.error().text);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> checked(const DnsSettings& settings) {
+  if (auto good = check_gateways(settings); !good) return good;
   if (!settings.listen) return {};
   // As much as the longest names in the zone need before it.
   constexpr size_t zone_most = 150;
@@ -143,10 +173,6 @@ Result<void> checked(const DnsSettings& settings) {
     if (to_lower(server.name).ends_with("." + to_lower(settings.zone)) && server.addresses.empty())
       return fail(Error::Kind::invalid, "name_server[{}].addresses: a name in the zone needs one", i);
   }
-  for (size_t i = 0; i < settings.gateways.size(); ++i)
-    for (const std::string& each : settings.gateways[i].sip)
-      if (auto place = parse_public_sip(each); !place)
-        return fail(Error::Kind::invalid, "gateway[{}].sip: {}", i, place.error().text);
   return {};
 }
 

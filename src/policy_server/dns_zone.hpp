@@ -34,6 +34,8 @@ struct DnsSettings {
   struct Gateway {
     std::string name;              ///< As the topology has it.
     std::vector<std::string> sip;  ///< See parse_public_sip.
+    bool answers_probes = false;   ///< Clients may measure by STUN.
+    std::string ping;              ///< Where browsers measure; empty: nowhere.
   };
   std::vector<Gateway> gateways;
   std::string region;         ///< Whose addresses are near to this region, as far as nothing better is known.
@@ -45,6 +47,11 @@ void describe(config::Section& section, DnsSettings& settings);
 Result<void> checked(const DnsSettings& settings);
 
 namespace dns {
+
+/// "eu-de1.voice.example.com": the gateways of a region.
+std::string region_host(std::string_view region, std::string_view zone);
+/// "eu-gw1.gw.voice.example.com": one gateway.
+std::string gateway_host(std::string_view gateway, std::string_view zone);
 
 /// The names of the zone and whose they are, which the settings and the topology say:
 ///

@@ -64,6 +64,9 @@ void describe(config::Section& section, Settings& settings) {
       "The other instances, one a region: [\"http://198.51.100.8:8090\"]. Each tells the others what it hears.");
   section.key("exchange_every", settings.exchange_every, "How often.");
   section.table("dns", settings.dns, "The platform's zone in the domain name system, answered by load and nearness.");
+  section.table("first_hops", settings.first_hops,
+                "The list of gateways for clients that measure for themselves which is nearest; the gateways are those "
+                "of `dns`.");
   section.list("account", settings.accounts, "An account with rules of its own.");
 }
 
@@ -78,6 +81,8 @@ Result<void> checked(const Settings& settings) {
   if (settings.name.empty()) return fail(Error::Kind::invalid, "name: not empty");
   if (settings.exchange_every.count() < 100) return fail(Error::Kind::invalid, "exchange_every: at least 100ms");
   if (auto good = checked(settings.dns); !good) return fail(good.error().kind, "dns.{}", good.error().text);
+  if (auto good = checked(settings.first_hops); !good)
+    return fail(good.error().kind, "first_hops.{}", good.error().text);
   for (const std::string& peer : settings.peers)
     if (!http::parse_url(peer)) return fail(Error::Kind::invalid, "peers: '{}' is no URL of a policy server", peer);
   return {};

@@ -13,6 +13,7 @@
 #include "policy/advisor.hpp"
 #include "policy/policy.hpp"
 #include "policy_server/dns_zone.hpp"
+#include "policy_server/first_hop_list.hpp"
 #include "policy_server/metrics.hpp"
 
 namespace nearend::policy_server {
@@ -37,6 +38,7 @@ struct Settings {
   std::vector<std::string> peers;  ///< The other instances: "http://198.51.100.8:8090".
   std::chrono::milliseconds exchange_every{1000};
   DnsSettings dns;
+  FirstHopSettings first_hops;
 };
 void describe(config::Section& section, Settings::Account& account);
 void describe(config::Section& section, Settings& settings);
