@@ -111,9 +111,9 @@ struct Trouble {
   Second last, before;         ///< The two newest seconds.
   float rtt_ms = 0;            ///< As RTCP told last.
   io::Instant heard{};         ///< When anything came.
-  uint32_t holes = 0;          ///< Of whole seconds since the sender's last count.
   std::string relay;           ///< As the joint's, when it was heard last.
-  io::Instant guilty_until{};  ///< The way itself loses: the sender's count has shown it.
+  io::Instant changed{};       ///< When that became another.
+  WayBlame blame;
   io::Instant quiet_until{}, asked{};
   bool is_asking = false;
 };

@@ -97,8 +97,9 @@ void WayMeter::add(const media::LegSecond& second) {
   const bool is_between = second.side == media::Side::inner;
   if (is_between) {
     const std::string_view region = far_region(*leg);
-    const bool is_guilty = parts_.way_watch->hear(*leg, second);
-    if (const WayId way = sums_.region(region); way != no_way) sums_.add_between(way, second, is_guilty);
+    const WayVerdict verdict = parts_.way_watch->hear(*leg, second);
+    const WayId way = verdict.is_mixed ? no_way : sums_.region(region);
+    if (way != no_way) sums_.add_between(way, second, verdict);
   } else if (const WayId way = access_way(*leg); way != no_way) {
     sums_.add_access(way, second);
     if (leg->provider != Leg::no_provider && providers_[leg->provider].at_ms > 0)

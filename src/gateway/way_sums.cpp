@@ -46,12 +46,14 @@ void WaySums::add_access(WayId way, const media::LegSecond& second) {
   sums.late += second.late;
 }
 
-void WaySums::add_between(WayId way, const media::LegSecond& second, bool is_guilty) {
+void WaySums::add_between(WayId way, const media::LegSecond& second, const WayVerdict& verdict) {
   touch(way);
   Sums& sums = sums_[way];
   add_common(sums, second);
-  sums.packets += is_guilty ? second.packets : second.sent;
-  sums.missing += is_guilty ? static_cast<int32_t>(std::min(second.lost, second.packets)) : second.missing;
+  sums.packets += verdict.now.packets;
+  sums.missing += verdict.now.missing;
+  sums.earlier_packets += verdict.earlier.packets;
+  sums.earlier_lost += static_cast<uint64_t>(std::max(0, verdict.earlier.missing));
 }
 
 void WaySums::add_echo(WayId way, std::optional<double> rtt_ms) {
@@ -97,8 +99,17 @@ std::vector<policy::SegmentReport> WaySums::take(int64_t now_ms) {
     Sums& sums = sums_[way];
     policy::SegmentReport report{.measured = measured(sums, now_ms)};
     (sums.is_area ? report.area : report.region) = sums.name;
+    if (sums.earlier_packets > 0) {
+      policy::SegmentReport earlier = report;
+      earlier.measured = {.packets = static_cast<uint32_t>(sums.earlier_packets),
+                          .lost = static_cast<uint32_t>(std::min(sums.earlier_lost, sums.earlier_packets)),
+                          .jitter_ms = report.measured.jitter_ms,
+                          .streams = 0};
+      reports.push_back(std::move(earlier));
+    }
     const bool has_told = report.measured.packets > 0 || report.measured.rtt_ms > 0;
     sums.is_touched = false;
+    sums.earlier_packets = sums.earlier_lost = 0;
     sums.packets = sums.lost = sums.late = sums.streams = 0;
     // Where more came than the senders' counts said, the next of them say less.
     sums.missing = std::min<int64_t>(sums.missing, 0);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gateway/way_blame.hpp"
 #include "media/control.hpp"
 #include "policy/report.hpp"
 
@@ -28,15 +29,15 @@ class WaySums {
 
   /// What came over the access network: the holes in the numbering, and what the far end's RTCP says of ours.
   void add_access(WayId way, const media::LegSecond& second);
-  /// What came from another region: its holes may be of the ways before, so only the sender's own count tells of loss,
-  /// unless it `is_guilty` by such a count: then the holes do, which are known sooner.
-  void add_between(WayId way, const media::LegSecond& second, bool is_guilty = false);
+  /// What came from another region: its holes may be of the ways before, so the verdict says what this one has lost.
+  void add_between(WayId way, const media::LegSecond& second, const WayVerdict& verdict);
   /// An echo's round trip, or nothing: it did not come back.
   void add_echo(WayId way, std::optional<double> rtt_ms);
   /// Stands for the round trip of an access way whose far ends send no RTCP: what SIP took there and back.
   void set_signalling_trip(WayId way, double rtt_ms, int64_t now_ms);
 
-  /// What was met since the last time, of ways where anything was.
+  /// What was met since the last time, of ways where anything was. Of a way that has begun to lose, what came before
+  /// that is told first, on its own.
   std::vector<policy::SegmentReport> take(int64_t now_ms);
 
  private:
@@ -45,6 +46,7 @@ class WaySums {
     bool is_area = false, is_touched = false;
     uint64_t packets = 0, lost = 0, late = 0, streams = 0;
     int64_t missing = 0;  // of `packets`; may be below 0 for a while
+    uint64_t earlier_packets = 0, earlier_lost = 0;
     double jitter_ms = 0, rtt_ms = 0;
     uint32_t trips = 0;
     double signalling_ms = 0;

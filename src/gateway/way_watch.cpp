@@ -17,9 +17,8 @@ constexpr uint32_t packets_min = 40;    // of two seconds: fewer say little
 constexpr milliseconds ask_pace{1000};  // while it stays bad
 constexpr milliseconds quiet_for{
     10'000};  // after a change, or when the sender's own count has shown that the way is clean
-constexpr milliseconds guilty_for{3000};  // from one such count to the next
-constexpr int32_t holes_min = 2;
-constexpr milliseconds report_ahead{50};  // of the question
+constexpr milliseconds changes_for{3000};  // from one way to another
+constexpr milliseconds report_ahead{50};   // of the question
 constexpr milliseconds dead_after{2000};
 constexpr milliseconds outcome_after{5000};
 
@@ -53,37 +52,24 @@ std::optional<policy::Observed> WayWatch::suffers(const Trouble& trouble) const 
   return observed;
 }
 
-/// Whether the holes that were heard before the sender's count came are of this way, or were in the talker's stream
-/// before it.
-void WayWatch::weigh(Trouble& trouble, const media::LegSecond& second) {
-  // Those of this second may have come after the count, so they do not speak for or against the way.
-  const auto holes = static_cast<int32_t>(std::exchange(trouble.holes, 0));
-  if (holes < holes_min) return;
-  if (2 * second.missing >= holes) trouble.guilty_until = parts_.now() + guilty_for;
-  if (4 * second.missing >= holes) return;
-  trouble.guilty_until = {};
-  if (trouble.last.jitter_ms < bad_jitter_ms) trouble.quiet_until = parts_.now() + quiet_for;
-}
-
-bool WayWatch::hear(Leg& leg, const media::LegSecond& second) {
-  if (!is_watched(leg)) return false;
+WayVerdict WayWatch::hear(Leg& leg, const media::LegSecond& second) {
+  if (!is_watched(leg)) return {.now = {second.sent, second.missing}};
   Trouble& trouble = leg.way.trouble;
   const io::Instant now = parts_.now();
   if (trouble.relay != leg.joint.relay) {
-    // What was heard before was heard on another way, and for a moment on both.
-    trouble = Trouble{.relay = leg.joint.relay};
+    trouble = Trouble{.relay = leg.joint.relay, .changed = now};
     trouble.quiet_until = now + quiet_for;
   }
   trouble.before = now - trouble.heard < dead_after ? trouble.last : Trouble::Second{};
   trouble.last = {second.packets, second.lost, second.jitter_ms};
   if (second.packets > second.lost) trouble.heard = now;
   if (second.rtt_ms > 0) trouble.rtt_ms = second.rtt_ms;
-  if (second.sent > 0)
-    weigh(trouble, second);
-  else
-    trouble.holes += second.lost;
+  // What was heard before was heard on another way, and for a moment on both.
+  if (trouble.changed != io::Instant{} && now - trouble.changed < changes_for) return {.is_mixed = true};
+  const WayVerdict verdict = trouble.blame.hear(second, now);
+  if (verdict.is_clean && trouble.last.jitter_ms < bad_jitter_ms) trouble.quiet_until = now + quiet_for;
   if (const auto observed = suffers(trouble)) consider(leg, *observed);
-  return now < trouble.guilty_until;
+  return verdict;
 }
 
 void WayWatch::look_for_silence() {
@@ -126,6 +112,9 @@ policy::RerouteQuery WayWatch::query_for(const Leg& leg, const policy::Observed&
   query.current = {parts_.settings.name};
   if (!leg.joint.relay.empty()) query.current.push_back(leg.joint.relay);
   query.current.push_back(peer->name);
+  const io::Instant changed = leg.way.trouble.changed;
+  if (changed != io::Instant{})
+    query.moved_ms_ago = std::chrono::duration_cast<milliseconds>(parts_.now() - changed).count();
   return query;
 }
 
@@ -134,7 +123,9 @@ Task<void> WayWatch::ask(std::string id, policy::Observed observed) {
   static telemetry::Counter& stays = telemetry::counter("nearend_gateway_reroutes_total", "answer=\"stays\"");
   co_await io::sleep_for(parts_.loop(), report_ahead);
   policy::RerouteQuery query;
-  if (const Leg* asking = parts_.legs.by_id(id)) query = query_for(*asking, observed);
+  const Leg* asking = parts_.legs.by_id(id);
+  // The peer may have asked too, and been sooner: what was observed was observed on the way before.
+  if (asking != nullptr && asking->joint.relay == asking->way.trouble.relay) query = query_for(*asking, observed);
   const bool has_question = !query.current.empty();
   policy::RerouteAnswer answer;
   if (has_question) answer = co_await parts_.policy.reroute(std::move(query));
@@ -142,7 +133,8 @@ Task<void> WayWatch::ask(std::string id, policy::Observed observed) {
   Leg* leg = parts_.legs.by_id(id);
   if (leg == nullptr || leg->is_over) co_return;
   leg->way.trouble.is_asking = false;
-  const bool moves_there = !answer.stays && answer.route.hops.size() >= 2 && is_watched(*leg);
+  const bool moves_there =
+      !answer.stays && answer.route.hops.size() >= 2 && is_watched(*leg) && leg->joint.relay == leg->way.trouble.relay;
   (moves_there ? moves : stays).add();
   if (moves_there) order(*leg, answer, observed);
 }

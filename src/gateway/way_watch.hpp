@@ -14,8 +14,9 @@ class WayWatch {
  public:
   explicit WayWatch(Parts& parts) : parts_(parts), scope_(parts.loop()) {}
 
-  /// One second of one leg's inner side. True when its holes are the way's, not the talker's before it.
-  bool hear(Leg& leg, const media::LegSecond& second);
+  /// One second of one leg's inner side: what it tells of the way, which is nothing while the leg goes from one to
+  /// another.
+  WayVerdict hear(Leg& leg, const media::LegSecond& second);
   /// After each second's figures: legs that hear nothing over a way on which no echo comes back either.
   void look_for_silence();
   /// Legs that are about to ask; they do when what they met has been reported.
@@ -27,7 +28,6 @@ class WayWatch {
   bool is_watched(const Leg& leg) const;
   /// The last two seconds as the policy server wants them; nothing where they are good.
   std::optional<policy::Observed> suffers(const Trouble& trouble) const;
-  void weigh(Trouble& trouble, const media::LegSecond& second);
   void consider(Leg& leg, const policy::Observed& observed);
   Task<void> ask(std::string id, policy::Observed observed);
   policy::RerouteQuery query_for(const Leg& leg, const policy::Observed& observed) const;

@@ -164,15 +164,16 @@ std::string router_file(const PlatformPlan& plan, const RegionPlan& region, cons
 }
 
 /// Each region has its instance, and they tell each other what they hear.
-std::string policy_file(const PlatformPlan& plan, const RegionPlan& region) {
+std::string policy_file(const PlatformPlan& plan, const RegionPlan& region, const std::filesystem::path& directory) {
   std::vector<std::string> peers;
   for (const RegionPlan& other : plan.regions)
     if (other.name != region.name)
       peers.push_back(fmt::format("http://{}:{}", other.policy_address.to_string(), policy_port));
   return fmt::format(
       "topology = \"topology.toml\"\n\n[policy_server]\nname = \"{}-policy\"\nlisten = \"{}:{}\"\nlink_key = \"{}\"\n"
-      "peers = {}\n",
-      region.name, region.policy_address.to_string(), policy_port, shared_link_key, quoted(peers));
+      "peers = {}\nrecord_file = \"{}\"\n",
+      region.name, region.policy_address.to_string(), policy_port, shared_link_key, quoted(peers),
+      (directory / fmt::format("{}-policy.jsonl", region.name)).string());
 }
 
 Result<void> write_text(const std::filesystem::path& file, const std::string& text) {
@@ -197,7 +198,7 @@ Result<void> write_role_files(const PlatformPlan& plan, const std::filesystem::p
   for (const RegionPlan& region : plan.regions) {
     const auto file = [&](std::string_view role) { return directory / fmt::format("{}-{}.toml", region.name, role); };
     if (auto done = write_text(file("gateway"), gateway_file(plan, region, directory)); !done) return done;
-    if (auto done = write_text(file("policy"), policy_file(plan, region)); !done) return done;
+    if (auto done = write_text(file("policy"), policy_file(plan, region, directory)); !done) return done;
     for (size_t number = 1; number <= region.node_addresses.size(); ++number) {
       const auto node = directory / (media_node_name(region, number) + ".toml");
       if (auto done = write_text(node, media_file(region, number, directory)); !done) return done;

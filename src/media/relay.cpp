@@ -1,6 +1,7 @@
 // The packet path: from a datagram that came in to the datagrams that go out. Nothing here takes memory, locks or logs.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "media/arrival.hpp"
 #include "rtp/g711.hpp"
@@ -98,7 +99,7 @@ bool Engine::admit(Anchor& anchor, Port& port, Arrival& arrival, const Endpoint&
       begin_source(port);
     }
     if (port.previous) port.previous->is_superseded = true;
-    port.remote_ssrc = packet.ssrc;
+    if (std::exchange(port.remote_ssrc, packet.ssrc) != packet.ssrc) port.sent_at_sr.reset();
     arrival.source = port.source;
     return true;
   }

@@ -72,9 +72,11 @@ Move MoveJudge::judge(RouteChooser& chooser, const Scale& scale, const RouteWish
     return move;
   }
   const uint64_t call = std::hash<std::string_view>{}(wish.call);
-  const auto moved = moved_ms_.find(call);
+  std::optional<int64_t> moved = trouble.moved_ms;
+  if (const auto own = moved_ms_.find(call); own != moved_ms_.end())
+    moved = std::max(moved.value_or(own->second), own->second);
   const bool is_dead = trouble.is_gone || move.now_points < dead_points;
-  if (moved != moved_ms_.end() && wish.now_ms - moved->second < (is_dead ? rules_.dwell_ms / 8 : rules_.dwell_ms)) {
+  if (moved && wish.now_ms - *moved < (is_dead ? rules_.dwell_ms / 8 : rules_.dwell_ms)) {
     move.why = Move::Why::dwells;
     return move;
   }

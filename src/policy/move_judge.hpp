@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "policy/route_chooser.hpp"
@@ -24,6 +25,8 @@ struct Trouble {
   RegionPath path;
   bool is_gone = false;  ///< One of its gateways is gone or draining.
   double rtt_ms = 0, loss = 0, jitter_ms = 0;
+  std::optional<int64_t> moved_ms =
+      {};  ///< When it moved last, as its gateway knows: another instance may have said so.
 };
 
 struct Move {

@@ -122,6 +122,7 @@ struct RerouteQuery {
   RouteQuery route;
   std::vector<std::string> current;  ///< The gateways it passes now.
   Observed observed;
+  std::optional<int64_t> moved_ms_ago = {};  ///< By anybody's word; nothing: never, as far as its gateway knows.
 };
 struct RerouteAnswer {
   bool stays = true;

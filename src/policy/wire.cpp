@@ -90,6 +90,7 @@ json::object to_json(const RerouteQuery& query) {
   put(object, "current", query.current);
   object["observed"] = json::object{
       {"rtt_ms", query.observed.rtt_ms}, {"loss", query.observed.loss}, {"jitter_ms", query.observed.jitter_ms}};
+  if (query.moved_ms_ago) object["moved_ms_ago"] = *query.moved_ms_ago;
   return object;
 }
 
@@ -219,6 +220,7 @@ Result<RerouteQuery> reroute_query_from(const json::value& value) {
     query.observed = {json_number_or(seen, "rtt_ms", 0), json_number_or(seen, "loss", 0),
                       json_number_or(seen, "jitter_ms", 0)};
   }
+  if (const int64_t ago = json_integer_or(object, "moved_ms_ago", -1); ago >= 0) query.moved_ms_ago = ago;
   return query;
 }
 

@@ -60,18 +60,76 @@ TEST_CASE("an access way has the holes of what came and the far end's word on wh
 TEST_CASE("a way between regions counts what its sender sent, whatever holes the talker's stream has") {
   WaySums sums;
   const WayId way = sums.region("us/va1");
-  sums.add_between(way, {.packets = 50, .lost = 10, .jitter_ms = 2, .sent = 250, .missing = -1});
-  CHECK(only(sums).lost == 0);
-  sums.add_between(way, {.packets = 50, .lost = 0, .sent = 250, .missing = 1});
-  CHECK(only(sums).lost == 0);  // what came before its report in the last second
-  sums.add_between(way, {.packets = 50, .lost = 5, .sent = 250, .missing = 13});
-  CHECK(only(sums).lost == 13);
-  sums.add_between(way, {.packets = 50, .lost = 4, .sent = 250, .missing = 5}, true);
-  const policy::Measurement soon = only(sums);
-  CHECK(soon.packets == 50);
-  CHECK(soon.lost == 4);
-  sums.add_between(way, {.packets = 50});
+  const auto count = [&](uint32_t packets, int32_t missing) {
+    sums.add_between(way, {.packets = 50, .lost = 10, .jitter_ms = 2}, {.now = {packets, missing}});
+    return only(sums).lost;
+  };
+  CHECK(count(250, -1) == 0);
+  CHECK(count(250, 1) == 0);  // what came before its report in the last second
+  CHECK(count(250, 13) == 13);
+  sums.add_between(way, {.packets = 50}, {});
   CHECK(sums.take(4000).empty());
+}
+
+TEST_CASE("a way that has begun to lose tells what came before that on its own") {
+  WaySums sums;
+  sums.add_between(sums.region("us/va1"), {.packets = 50}, {.earlier = {150, 1}, .now = {100, 5}, .is_guilty = true});
+  const auto told = sums.take(1000);
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].measured.packets == 150);
+  CHECK(told[0].measured.lost == 1);
+  CHECK(told[0].measured.streams == 0);
+  CHECK(told[1].measured.packets == 100);
+  CHECK(told[1].measured.lost == 5);
+  CHECK(told[1].measured.streams == 1);
+}
+
+/// Seconds of one leg, one after the other.
+struct Hearing {
+  WayBlame blame;
+  io::Instant now{100s};
+  WayVerdict hear(uint32_t lost, uint32_t sent = 0, int32_t missing = 0) {
+    now += 1s;
+    return blame.hear({.packets = 50, .lost = lost, .sent = sent, .missing = missing}, now);
+  }
+};
+
+TEST_CASE("holes are the way's when its sender's count says so, from the first of them on") {
+  Hearing leg;
+  CHECK(leg.hear(0).now.packets == 0);
+  CHECK(leg.hear(0, 100, 0).now.packets == 100);
+  leg.hear(0);
+  leg.hear(0);
+  CHECK(leg.hear(3).now.packets == 0);  // nobody knows yet whose they are
+  const WayVerdict shown = leg.hear(2, 200, 4);
+  CHECK(shown.is_guilty);
+  CHECK(shown.now.packets == 100);
+  CHECK(shown.now.missing == 5);
+  CHECK(shown.earlier.packets == 100);
+  CHECK(shown.earlier.missing == 0);
+  const WayVerdict next = leg.hear(4);
+  CHECK(next.now.packets == 50);
+  CHECK(next.now.missing == 4);
+  for (int i = 0; i < 3; ++i) leg.hear(0);
+  CHECK(leg.hear(0).now.packets == 0);  // the count is old
+}
+
+TEST_CASE("holes are not the way's when its sender's count does not have them") {
+  Hearing leg;
+  leg.hear(0, 50, 0);
+  leg.hear(4);
+  leg.hear(3);
+  const WayVerdict shown = leg.hear(3, 100, 0);
+  CHECK(shown.is_clean);
+  CHECK_FALSE(shown.is_guilty);
+  CHECK(shown.now.packets == 100);
+  CHECK(shown.now.missing == 0);
+  // The way loses now, and later the talker's access does.
+  leg.hear(4);
+  CHECK(leg.hear(3, 100, 5).is_guilty);
+  leg.hear(5);
+  CHECK(leg.hear(3, 100, 1).is_clean);
+  CHECK_FALSE(leg.hear(5).is_guilty);
 }
 
 TEST_CASE("where far ends send no RTCP the round trip of SIP stands for theirs, as long as it is fresh") {

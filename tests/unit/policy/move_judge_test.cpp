@@ -19,13 +19,15 @@ struct Fleet {
     }
     topology.rtts = {{"de1", "fr1", 12}};
   }
-  RerouteAnswer ask(Advisor& advisor, const std::string& call, int64_t now_ms, double loss) {
+  RerouteAnswer ask(Advisor& advisor, const std::string& call, int64_t now_ms, double loss,
+                    std::optional<int64_t> moved_ms_ago = {}) {
     RerouteQuery query;
     query.route.call = call;
     query.route.a.area = "de1-x";
     query.route.b.area = "de1-y";
     query.current = {"de1-gw"};
     query.observed = {.rtt_ms = 10, .loss = loss, .jitter_ms = 3};
+    query.moved_ms_ago = moved_ms_ago;
     return advisor.reroute(query, now_ms);
   }
   Topology topology;
@@ -43,6 +45,13 @@ TEST_CASE("a call that is well stays; one that is bad moves, and not again soon"
   CHECK(moved.gain > 8);
   CHECK(fleet.ask(advisor, "CA1", 20'000, 0.12).route.reason == "moved a moment ago");
   CHECK_FALSE(fleet.ask(advisor, "CA1", 50'000, 0.12).stays);
+}
+
+TEST_CASE("a call that another instance has moved a moment ago stays") {
+  Fleet fleet;
+  Advisor advisor(fleet.topology, {});
+  CHECK(fleet.ask(advisor, "CA1", 50'000, 0.12, 300).route.reason == "moved a moment ago");
+  CHECK_FALSE(fleet.ask(advisor, "CA1", 50'000, 0.12, 45'000).stays);
 }
 
 TEST_CASE("the fleet moves only so many calls at once, but rescues those that hear nothing") {
