@@ -68,7 +68,10 @@ WayVerdict WayWatch::hear(Leg& leg, const media::LegSecond& second) {
   if (trouble.changed != io::Instant{} && now - trouble.changed < changes_for) return {.is_mixed = true};
   const WayVerdict verdict = trouble.blame.hear(second, now);
   if (verdict.is_clean && trouble.last.jitter_ms < bad_jitter_ms) trouble.quiet_until = now + quiet_for;
-  if (const auto observed = suffers(trouble)) consider(leg, *observed);
+  if (auto observed = suffers(trouble)) {
+    observed->is_between = verdict.is_guilty;
+    consider(leg, *observed);
+  }
   return verdict;
 }
 

@@ -187,7 +187,10 @@ RouteAnswer Advisor::route(const RouteQuery& query, int64_t now_ms) {
 RerouteAnswer Advisor::reroute(const RerouteQuery& query, int64_t now_ms) {
   RerouteAnswer answer;
   const RouteWish wish = wish_for(query.route, now_ms);
-  Trouble trouble{.rtt_ms = query.observed.rtt_ms, .loss = query.observed.loss, .jitter_ms = query.observed.jitter_ms};
+  Trouble trouble{.rtt_ms = query.observed.rtt_ms,
+                  .loss = query.observed.loss,
+                  .jitter_ms = query.observed.jitter_ms,
+                  .is_between = query.observed.is_between};
   if (query.moved_ms_ago) trouble.moved_ms = now_ms - *query.moved_ms_ago;
   for (const std::string& name : query.current) {
     const GatewayId gateway = places_.gateway(name);

@@ -10,11 +10,17 @@ constexpr size_t moved_max = 100'000;
 constexpr double dead_points = 20;
 constexpr double unexplained_loss = 0.03;
 
-size_t shared_segments(const RegionPath& a, const RegionPath& b) {
-  size_t shared = (a.regions[0] == b.regions[0]) + (a.regions[a.count - 1] == b.regions[b.count - 1]);
+/// The part of the segments where the trouble may lie that the path has too.
+double shared_part(const RegionPath& a, const Trouble& trouble) {
+  const RegionPath& b = trouble.path;
+  size_t suspects = b.count - 1U, shared = 0;
+  if (!trouble.is_between || suspects == 0) {
+    shared = (a.regions[0] == b.regions[0]) + (a.regions[a.count - 1] == b.regions[b.count - 1]);
+    suspects += 2;
+  }
   for (size_t i = 1; i < a.count; ++i)
     for (size_t k = 1; k < b.count; ++k) shared += a.regions[i - 1] == b.regions[k - 1] && a.regions[i] == b.regions[k];
-  return shared;
+  return static_cast<double>(shared) / static_cast<double>(suspects);
 }
 
 }  // namespace
@@ -59,8 +65,7 @@ Move MoveJudge::judge(RouteChooser& chooser, const Scale& scale, const RouteWish
   double best_points = 0;
   for (const RatedPath& each : all) {
     if (each.path == trouble.path && !trouble.is_gone) continue;
-    const auto shared = static_cast<double>(shared_segments(each.path, trouble.path));
-    const double points = each.points - missing * shared / (trouble.path.count + 1);
+    const double points = each.points - missing * shared_part(each.path, trouble);
     if (best && points <= best_points) continue;
     best = &each;
     best_points = points;

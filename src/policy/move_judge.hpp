@@ -25,6 +25,7 @@ struct Trouble {
   RegionPath path;
   bool is_gone = false;  ///< One of its gateways is gone or draining.
   double rtt_ms = 0, loss = 0, jitter_ms = 0;
+  bool is_between = false;  ///< Not at its accesses.
   std::optional<int64_t> moved_ms =
       {};  ///< When it moved last, as its gateway knows: another instance may have said so.
 };

@@ -117,6 +117,7 @@ struct Observed {
   double rtt_ms = 0;  ///< Of the whole path; 0: not known.
   double loss = 0;    ///< 0 to 1, with what comes too late.
   double jitter_ms = 0;
+  bool is_between = false;  ///< The way between its gateways has been shown to be at fault, not an access to them.
 };
 struct RerouteQuery {
   RouteQuery route;

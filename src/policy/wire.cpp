@@ -88,8 +88,10 @@ json::object to_json(const RouteQuery& query) {
 json::object to_json(const RerouteQuery& query) {
   json::object object = to_json(query.route);
   put(object, "current", query.current);
-  object["observed"] = json::object{
-      {"rtt_ms", query.observed.rtt_ms}, {"loss", query.observed.loss}, {"jitter_ms", query.observed.jitter_ms}};
+  object["observed"] = json::object{{"rtt_ms", query.observed.rtt_ms},
+                                    {"loss", query.observed.loss},
+                                    {"jitter_ms", query.observed.jitter_ms},
+                                    {"between", query.observed.is_between}};
   if (query.moved_ms_ago) object["moved_ms_ago"] = *query.moved_ms_ago;
   return object;
 }
@@ -218,7 +220,7 @@ Result<RerouteQuery> reroute_query_from(const json::value& value) {
   if (const json::value* observed = object.if_contains("observed"); observed && observed->is_object()) {
     const json::object& seen = observed->get_object();
     query.observed = {json_number_or(seen, "rtt_ms", 0), json_number_or(seen, "loss", 0),
-                      json_number_or(seen, "jitter_ms", 0)};
+                      json_number_or(seen, "jitter_ms", 0), json_bool_or(seen, "between", false)};
   }
   if (const int64_t ago = json_integer_or(object, "moved_ms_ago", -1); ago >= 0) query.moved_ms_ago = ago;
   return query;

@@ -74,3 +74,29 @@ TEST_CASE("a call whose gateway is unknown stays and is told why") {
   CHECK(advisor.reroute(query, 1000).stays);
   CHECK(advisor.reroute(query, 1000).route.reason.contains("nobody"));
 }
+
+TEST_CASE("what is shown to be lost between the gateways is not held against their accesses") {
+  Topology topology;
+  for (const std::string name : {"de1", "jp1", "za1"}) {
+    GatewayEntry entry;
+    entry.name = name + "-gw";
+    entry.region = name;
+    entry.link_uri = "sip:" + entry.name;
+    entry.prefixes = {""};
+    topology.gateways.push_back(entry);
+  }
+  topology.rtts = {{"de1", "jp1", 150}, {"de1", "za1", 85}, {"za1", "jp1", 85}};
+  Advisor advisor(topology, {});
+  RerouteQuery query;
+  query.route.call = "CA1";
+  query.route.may_relay = true;
+  query.route.a.gateway = "de1-gw";
+  query.route.b.gateway = "jp1-gw";
+  query.current = {"de1-gw", "jp1-gw"};
+  query.observed = {.rtt_ms = 150, .loss = 0.05};
+  CHECK(advisor.reroute(query, 1000).stays);
+  query.observed.is_between = true;
+  const RerouteAnswer answer = advisor.reroute(query, 1000);
+  REQUIRE_FALSE(answer.stays);
+  CHECK(answer.route.hops.size() == 3);
+}
