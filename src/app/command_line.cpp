@@ -8,6 +8,7 @@
 #include "app/doctor.hpp"
 #include "app/lab_commands.hpp"
 #include "app/policy_commands.hpp"
+#include "app/race.hpp"
 #include "app/roles.hpp"
 #include "app/top.hpp"
 
@@ -45,6 +46,7 @@ struct Choice {
   TopSettings top;
   ExplainSettings explain;
   std::string record_path;
+  RaceOptions race;
   std::function<int()> action;
 };
 
@@ -109,6 +111,20 @@ void add_top(CLI::App& app, Choice& choice, const std::string& help) {
   command->callback([&choice] { choice.action = [&choice] { return run_top(choice.top); }; });
 }
 
+void add_race(CLI::App& app, Choice& choice) {
+  CLI::App* command = app.add_subcommand("race", "Measure from here which gateway is nearest, by STUN and OPTIONS");
+  command
+      ->add_option("where", choice.race.where, "The platform's zone, or http(s)://HOST of a policy server's first_hops")
+      ->required();
+  command->add_option("--rounds", choice.race.settings.rounds, "Requests to each gateway")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100));
+  command->add_option("--name-server", choice.race.name_servers, "\"203.0.113.9:53\" in place of the system's");
+  command->add_option("--address", choice.race.address, "List the gateways for this client instead of us");
+  command->add_flag("--json", choice.race.is_json, "One JSON object");
+  command->callback([&choice] { choice.action = [&choice] { return run_race(choice.race); }; });
+}
+
 void add_policy_commands(CLI::App& policy, Choice& choice) {
   CLI::App* explain = policy.add_subcommand(
       "explain", "The routes that a running policy server considers, and what it believes of them");
@@ -145,6 +161,7 @@ int run(int argc, char** argv) {
   CLI::App* media = add_role<MediaFile>(app, choice, "media", "A media node apart from its gateway", make_media);
   add_top(*media, choice, "The legs of a running media node and how they sound, the worst first");
   add_lab(app, choice.lab, choice.action);
+  add_race(app, choice);
   add_config(app, choice);
   add_doctor(app, choice);
   add_top(app, choice, "The legs of a running gateway and how they sound, the worst first");
