@@ -1,6 +1,7 @@
 #include "app/media_parts.hpp"
 
-#include <algorithm>
+#include <map>
+#include <set>
 
 #include "http/curl_client.hpp"
 #include "io/tls_context.hpp"
@@ -56,9 +57,10 @@ media::Control& MediaParts::control() {
 
 RelayParts::RelayParts(io::AsioWorld& world, const policy::Topology& topology, std::string_view own_region,
                        const MediaNodesSettings& nodes, const std::string& peer_key, const std::string& client) {
+  std::map<std::string, std::vector<std::unique_ptr<media::HttpControl>>> nodes_by_region;
+  std::set<std::string_view> urls;
   for (const policy::GatewayEntry& gateway : topology.gateways) {
-    const bool is_known = std::ranges::find(relays_, gateway.region, &Relay::region) != relays_.end();
-    if (gateway.relay_url.empty() || gateway.region == own_region || is_known) continue;
+    if (gateway.relay_url.empty() || gateway.region == own_region || !urls.insert(gateway.relay_url).second) continue;
     if (!client_)
       client_ = std::make_unique<http::CurlClient>(
           world.loop, world.dns,
@@ -66,8 +68,10 @@ RelayParts::RelayParts(io::AsioWorld& world, const policy::Topology& topology, s
               .ca_file = nodes.trust_file, .certificate_file = nodes.certificate_file, .key_file = nodes.key_file});
     const media::HttpControl::Settings settings{
         .url = gateway.relay_url, .peer_key = peer_key, .client = client, .unreachable_after = nodes.unreachable_after};
-    relays_.push_back({gateway.region, std::make_unique<media::HttpControl>(world.loop, *client_, settings)});
+    nodes_by_region[gateway.region].push_back(std::make_unique<media::HttpControl>(world.loop, *client_, settings));
   }
+  for (auto& [region, controls] : nodes_by_region)
+    relays_.push_back({region, std::make_unique<media::NodeFleet>(world.loop, std::move(controls))});
 }
 
 RelayParts::~RelayParts() = default;

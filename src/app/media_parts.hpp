@@ -49,7 +49,8 @@ class MediaParts {
   std::unique_ptr<media::NodeFleet> far_;
 };
 
-/// Media nodes of other regions by which a router may take talks. Commands to them are signed with the platform's key.
+/// Media nodes of other regions by which a router may take talks, and where prompts may run. Commands to them are
+/// signed with the platform's key.
 class RelayParts {
  public:
   /// Of the topology's gateways that name one, but those of `own_region`.
@@ -58,7 +59,7 @@ class RelayParts {
   ~RelayParts();
   struct Relay {
     std::string region;
-    std::unique_ptr<media::HttpControl> control;
+    std::unique_ptr<media::NodeFleet> control;
   };
   const std::vector<Relay>& all() const { return relays_; }
 

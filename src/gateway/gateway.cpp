@@ -149,7 +149,7 @@ class Gateway::Core {
   }
 
   Result<void> start();
-  bool is_open() const { return !parts_.is_draining && legs_.size() < settings_.calls_max; }
+  bool is_open() const { return !parts_.is_draining && legs_.units() < settings_.calls_max; }
   void stop() {
     parts_.is_draining = true;
     pinger_.stop();

@@ -51,7 +51,7 @@ sip::ExtraHeaders headers_to_pass_on(const sip::Message& request, bool is_from_r
 }
 
 Inbound::Refusal Inbound::check(const sip::Message& request, const IpAddress& source, size_t provider) {
-  if (parts_.is_draining || parts_.legs.size() >= parts_.settings.calls_max) return {503, busy_headers};
+  if (parts_.is_draining || parts_.legs.units() >= parts_.settings.calls_max) return {503, busy_headers};
   sip::ExtraHeaders challenges;
   for (auto& challenge : parts_.admission.challenges(provider, request, source, parts_.now()))
     challenges.push_back({"WWW-Authenticate", std::move(challenge)});
@@ -141,6 +141,7 @@ Task<void> Inbound::set_up(Leg& leg, Order order) {
     parts_.ledger.start(leg);
   else
     leg.scope.spawn(pick_routers(leg, routers));
+  parts_.legs.weigh(leg, order.streams);
   media::AllocateRequest wanted{.call = leg.call, .leg = leg.id, .streams = order.streams};
   wanted.lease = {};
   wanted.has_inner = !leg.is_forwarded;

@@ -108,11 +108,11 @@ struct Trouble {
     uint32_t packets = 0, lost = 0;
     float jitter_ms = 0;
   };
-  Second last, before;         ///< The two newest seconds.
-  float rtt_ms = 0;            ///< As RTCP told last.
-  io::Instant heard{};         ///< When anything came.
-  std::string relay;           ///< As the joint's, when it was heard last.
-  io::Instant changed{};       ///< When that became another.
+  Second last, before;    ///< The two newest seconds.
+  float rtt_ms = 0;       ///< As RTCP told last.
+  io::Instant heard{};    ///< When anything came.
+  std::string relay;      ///< As the joint's, when it was heard last.
+  io::Instant changed{};  ///< When that became another.
   WayBlame blame;
   io::Instant quiet_until{}, asked{};
   bool is_asking = false;
@@ -142,6 +142,7 @@ struct Leg {
   std::string events_url;
   bool is_inbound = true;
   bool is_forwarded = false;  ///< No router has to do with it.
+  double units = 1;           ///< Of the gateway's capacity (Legs::weigh).
   bool is_over = false;
   size_t provider = no_provider;
   static constexpr size_t no_provider = SIZE_MAX;

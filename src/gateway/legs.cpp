@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "io/new_sid.hpp"
+#include "policy/score.hpp"
 
 namespace nearend::gateway {
 
@@ -16,7 +17,15 @@ Leg* Legs::make(std::string call, std::string id) {
   made->call = std::move(call);
   calls_[made->call].legs.push_back(made);
   legs_.emplace(std::move(id), std::move(leg));
+  units_ += made->units;
   return made;
+}
+
+void Legs::weigh(Leg& leg, const std::vector<media::StreamKind>& streams) {
+  const bool has_video = std::ranges::find(streams, media::StreamKind::video) != streams.end();
+  const double units = policy::units_of(has_video ? policy::MediaKind::video : policy::MediaKind::audio);
+  if (!leg.is_over) units_ += units - leg.units;
+  leg.units = units;
 }
 
 void Legs::bind_outer(Leg& leg, sip::DialogId dialog) {
@@ -48,6 +57,7 @@ void Legs::retire(Leg& leg) {
   }
   auto found = legs_.extract(leg.id);
   if (found.empty()) return;
+  units_ -= leg.units;
   // Its own coroutine may be running: it must not be destroyed from within.
   loop_.post([doomed = std::move(found.mapped())]() mutable { doomed.reset(); });
 }

@@ -34,6 +34,11 @@ class Legs {
   std::vector<Leg*> children_of(const Leg& parent);
   std::vector<Leg*> all();
   size_t size() const { return legs_.size(); }
+  /// What they take of the gateway's capacity: one of speech is 1, one with pictures as much as the policy reckons
+  /// with.
+  double units() const { return units_; }
+  /// What the leg carries, as soon as that is known; until then it counts as speech.
+  void weigh(Leg& leg, const std::vector<media::StreamKind>& streams);
 
   /// False for an epoch older than the newest of its call; remembers a newer one.
   bool is_current(const std::string& call, uint64_t epoch);
@@ -52,6 +57,7 @@ class Legs {
 
   io::Loop& loop_;
   media::Control& media_;
+  double units_ = 0;
   std::unordered_map<std::string, std::unique_ptr<Leg>> legs_;
   std::unordered_map<std::string, Call> calls_;
   std::unordered_map<sip::DialogId, Leg*> outer_, link_;

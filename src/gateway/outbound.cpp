@@ -98,7 +98,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
   const auto refuse = [&](int status, std::string_view reason) { (void)parts_.link->refuse(dialog, status, reason); };
   const auto headers = parts_.link_end->read(event.request);
   if (!headers) return refuse(headers.error().status, headers.error().reason);
-  if (parts_.is_draining || parts_.legs.size() >= parts_.settings.calls_max) {
+  if (parts_.is_draining || parts_.legs.units() >= parts_.settings.calls_max) {
     (void)parts_.link->refuse(dialog, 503, "full", {{"Retry-After", "2"}});
     return;
   }
@@ -128,6 +128,7 @@ void Outbound::on_dial(sip::DialogId dialog, sip::event::Invited event) {
 }
 
 Task<void> Outbound::dial(Leg& leg, Dial dial) {
+  parts_.legs.weigh(leg, dial.streams);
   media::AllocateRequest wanted{.call = leg.call, .leg = leg.id, .streams = dial.streams};
   wanted.lease = {};
   wanted.wants = media_wants(parts_.settings, false);

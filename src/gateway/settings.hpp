@@ -115,7 +115,7 @@ struct Settings {
   std::string events_url;                              ///< Where events of forwarded calls go when no router is known.
   std::string journal_path;                            ///< File of call events; empty: kept in memory only.
   std::vector<std::string> codecs{"PCMU", "PCMA"};     ///< Offered and taken, best first; transcoded where legs differ.
-  uint32_t calls_max = 10'000;                         ///< Legs at once; above it 503.
+  uint32_t calls_max = 10'000;                         ///< Legs at once, one with video counts as eight; above it 503.
   std::chrono::milliseconds rtp_timeout{60'000};       ///< A leg without media this long is ended; 0: never.
   std::chrono::seconds ring_timeout{180};              ///< Forwarded calls ring this long.
   std::chrono::milliseconds provider_patience{4'000};  ///< Without any response this long the next provider is tried.

@@ -94,7 +94,7 @@ void describe(config::Section& section, Settings& settings) {
       "48000. "
       "Both legs of a call get one in common where they have one; only where not is it transcoded here. Others, by "
       "name (AMR-WB, G726-16 to -40) or as NAME/RATE[/CHANNELS], are passed on between legs that both have them.");
-  section.key("calls_max", settings.calls_max, "Legs at once; above it 503.");
+  section.key("calls_max", settings.calls_max, "Legs at once, one with video counts as eight; above it 503.");
   section.key("rtp_timeout", settings.rtp_timeout, "A leg without media this long is ended; \"0s\": never.");
   section.key("ring_timeout", settings.ring_timeout, "Forwarded calls ring this long.");
   section.key("provider_patience", settings.provider_patience,

@@ -132,8 +132,8 @@ void WayMeter::report() {
       .gateway = parts_.settings.name,
       .seq = ++seq_,
       .at_ms = now_ms,
-      .load = policy::LoadReport{static_cast<double>(parts_.legs.size()),
-                                 static_cast<double>(std::max(parts_.settings.calls_max, 1U)), parts_.is_draining},
+      .load = policy::LoadReport{parts_.legs.units(), static_cast<double>(std::max(parts_.settings.calls_max, 1U)),
+                                 parts_.is_draining},
       .segments = sums_.take(now_ms)};
   static telemetry::Counter& told = telemetry::counter("nearend_gateway_segments_reported_total");
   told.add(report_.segments.size());

@@ -21,7 +21,8 @@ void describe(config::Section& section, GatewayEntry& gateway) {
               "UDP address where it gives other gateways echoes, by which round trips between regions are measured; "
               "left out: it is not asked.");
   section.key("relay_url", gateway.relay_url,
-              "Media control API of a node in its region, by which routers may take talks between other regions: "
+              "Media control API of a node in its region, by which routers may take talks between other regions and "
+              "where they may run prompts: "
               "\"https://198.51.100.7:7400\"; empty: none.");
 }
 

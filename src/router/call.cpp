@@ -2,6 +2,7 @@
 
 #include <boost/json/string.hpp>
 
+#include "router/relays.hpp"
 #include "router/verbs.hpp"
 #include "telemetry/log.hpp"
 
@@ -56,7 +57,9 @@ Task<void> Call::run_script(Script script) {
 /// One question a call, while the document is being fetched: prompts then wait for nobody.
 Task<void> Call::ask_for_advice() {
   const GatewayFacts& gateway = caller_.leg().gateway();
-  if (!gateway.has("play")) co_return;  // The catalogue has decided.
+  const bool is_able = gateway.has("play");
+  const Relays* relays = services_.tools.relays;
+  if (!is_able && (relays == nullptr || relays->is_alone())) co_return;  // The catalogue has decided.
   policy::ResourceQuery query{.call = sid(),
                               .account = start_.facts.account_sid,
                               .kind = "play",
@@ -64,7 +67,8 @@ Task<void> Call::ask_for_advice() {
                               .router_region = services_.tools.settings.region};
   policy::ResourceAnswer answer = co_await services_.policy.pick_resource(std::move(query));
   // A fallback knows no more than the gateway's own catalogue, which is fresher.
-  if (!answer.is_fallback) caller_.set_prompt_advice(answer.is_local, answer.reason);
+  if (answer.is_fallback || (answer.is_local && !is_able)) co_return;
+  caller_.set_prompt_advice(answer.is_local, answer.region, answer.reason);
 }
 
 void Call::end(std::string_view reason) {

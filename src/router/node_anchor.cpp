@@ -57,6 +57,7 @@ NodeAnchor::~NodeAnchor() {
 void NodeAnchor::release() {
   if (std::exchange(is_released_, true)) return;
   renewal_.stop();
+  on_lost_ = nullptr;
   const auto jobs = std::exchange(jobs_, {});
   for (const auto& [job, end] : jobs) end.set(std::monostate());
   desk_.anchors_.erase(info_.id);
@@ -149,6 +150,7 @@ void NodeAnchor::on_event(media::Event event) {
     is_lost_ = true;
     const auto jobs = std::exchange(jobs_, {});
     for (const auto& [job, end] : jobs) end.set(std::monostate());
+    if (const auto handler = std::exchange(on_lost_, nullptr)) handler();
   }
 }
 

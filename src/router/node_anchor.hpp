@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -51,6 +52,8 @@ class NodeAnchor {
   ~NodeAnchor();
   NodeAnchor(const NodeAnchor&) = delete;
 
+  /// Where it is.
+  const MediaDesk& desk() const { return desk_; }
   const media::AnchorInfo& info() const { return info_; }
   media::AnchorId id() const { return info_.id; }
 
@@ -67,6 +70,8 @@ class NodeAnchor {
   void stop_jobs();
   /// Its node is gone, and all that ran here with it.
   bool is_lost() const { return is_lost_; }
+  /// Called once when that happens, unless it has been released.
+  void set_lost_handler(std::function<void()> handler) { on_lost_ = std::move(handler); }
   /// Frees the ports and ends what runs; commands that follow fail.
   void release();
 
@@ -89,6 +94,7 @@ class NodeAnchor {
   io::Timer renewal_;
   bool is_released_ = false;
   bool is_lost_ = false;
+  std::function<void()> on_lost_;
 };
 
 }  // namespace nearend::router

@@ -2,17 +2,20 @@
 
 #include <algorithm>
 
+#include "router/relays.hpp"
 #include "telemetry/metrics.hpp"
 
 namespace nearend::router {
 
 Party::Party(Tools& tools, std::unique_ptr<LinkLeg> leg, PlanNote note)
-    : tools_(tools), leg_(std::move(leg)), note_(std::move(note)), scope_(tools.loop()) {
+    : tools_(tools), leg_(std::move(leg)), note_(std::move(note)), prompt_desk_(&tools.desk), scope_(tools.loop()) {
   leg_->set_handler([this](LegEvent event) { on_event(std::move(event)); });
 }
 
-void Party::set_prompt_advice(bool is_local, std::string reason) {
+void Party::set_prompt_advice(bool is_local, std::string_view region, std::string reason) {
   is_prompt_local_ = is_local;
+  MediaDesk* desk = is_local || tools_.relays == nullptr ? nullptr : tools_.relays->find(region);
+  prompt_desk_ = desk == nullptr ? &tools_.desk : desk;
   prompt_reason_ = std::move(reason);
 }
 
@@ -57,7 +60,7 @@ Task<void> Party::answer_offer(sip::ServerTransactionId transaction) {
   is_offered_ = true;
   if (!offer_) offer_.emplace(tools_.loop());
   if (leg_->theirs() && are_prompts_remote()) {
-    auto held = co_await hold_anchor();
+    auto held = co_await hold_anchor(prompt_desk());
     auto node = held ? leg_->speaker().node(*leg_->theirs(), anchor_->info()) : Result<std::string>(pass(held));
     if (node) sdp = std::move(*node);
   }
@@ -72,7 +75,7 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
   if (leg_->is_answered()) co_return Result<void>();
   if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: its INVITE had no description", leg_->id());
   if (are_prompts_expected && are_prompts_remote()) {
-    auto moved = co_await to_router();
+    auto moved = co_await to_node(prompt_desk());
     if (moved || leg_->is_over()) co_return moved;
   }
   if (anchor_) std::exchange(anchor_, nullptr)->release();  // Of early media that came to nothing.
@@ -80,12 +83,13 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
   co_return answered;
 }
 
-Task<Result<void>> Party::hold_anchor() {
+Task<Result<void>> Party::hold_anchor(MediaDesk& desk) {
   drop_lost_anchor();
+  if (anchor_ && &anchor_->desk() != &desk) scope_.spawn(let_go(std::exchange(anchor_, nullptr)));
   if (!anchor_) {
     // A key of its own: an anchor that is being let go must not come back as the new one.
     std::string key = fmt::format("{}/{}", leg_->id(), ++anchors_asked_);
-    auto allocated = co_await NodeAnchor::allocate(tools_.desk, leg_->context().call_sid, std::move(key));
+    auto allocated = co_await NodeAnchor::allocate(desk, leg_->context().call_sid, std::move(key));
     if (!allocated) co_return pass(allocated);
     if (leg_->is_over()) {
       (*allocated)->release();
@@ -119,12 +123,21 @@ void Party::drop_lost_anchor() {
 }
 
 Task<Result<void>> Party::to_router() {
+  auto moved = co_await to_node(tools_.desk);
+  co_return moved;
+}
+
+bool Party::is_at(const MediaDesk& desk) const {
+  return media_ == Media::router && anchor_ && &anchor_->desk() == &desk;
+}
+
+Task<Result<void>> Party::to_node(MediaDesk& desk) {
   drop_lost_anchor();
-  if (media_ == Media::router) co_return Result<void>();
-  co_await await_offer();
-  if (media_ == Media::router) co_return Result<void>();
+  if (is_at(desk)) co_return Result<void>();
+  if (media_ != Media::router) co_await await_offer();
+  if (is_at(desk)) co_return Result<void>();
   if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: no description from its gateway", leg_->id());
-  auto held = co_await hold_anchor();
+  auto held = co_await hold_anchor(desk);
   if (!held) co_return held;
   auto sdp = leg_->speaker().node(*leg_->theirs(), anchor_->info());
   if (!sdp) co_return pass(sdp);
@@ -146,7 +159,7 @@ Task<Result<void>> Party::to_router() {
 Task<Result<void>> Party::to_early() {
   if (!leg_->is_answered()) {
     if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: no description from its gateway", leg_->id());
-    auto held = co_await hold_anchor();
+    auto held = co_await hold_anchor(tools_.desk);
     if (!held) co_return held;
     auto sdp = leg_->speaker().node(*leg_->theirs(), anchor_->info());
     if (!sdp) co_return pass(sdp);
@@ -222,7 +235,8 @@ Task<void> Party::ring_back(std::string tone) {
   LinkLeg::Reply reply = co_await leg_->info(std::move(ring));
   if (reply.is_good() || leg_->is_over() || media_ != Media::router) co_return;
   media::PlayRequest request;
-  request.sources.push_back({.kind = media::Source::Kind::tone, .value = tone.empty() ? "ringback" : "ringback/" + tone});
+  request.sources.push_back(
+      {.kind = media::Source::Kind::tone, .value = tone.empty() ? "ringback" : "ringback/" + tone});
   const std::shared_ptr<NodeAnchor> anchor = anchor_;
   (void)co_await anchor->play(std::move(request));
 }
@@ -240,7 +254,7 @@ Task<void> Party::ring_off() {
 }
 
 Task<Result<std::string>> Party::prepare_anchor(sdp::SessionDescription like) {
-  auto held = co_await hold_anchor();
+  auto held = co_await hold_anchor(tools_.desk);
   if (!held) co_return pass(held);
   media_ = Media::router;
   auto sdp = leg_->speaker().node(like, anchor_->info());

@@ -49,8 +49,9 @@ class Party {
   void set_owner(LinkLeg::EventHandler owner) { owner_ = std::move(owner); }
   /// A verb that needs them hears of the events first. One at a time; {} takes it back.
   void set_observer(LinkLeg::EventHandler observer) { observer_ = std::move(observer); }
-  /// The policy server's word on where prompts run best.
-  void set_prompt_advice(bool is_local, std::string reason);
+  /// The policy server's word on where prompts run best: in the leg's region, else in `region`, the router's or a third
+  /// one whose media node the router may use.
+  void set_prompt_advice(bool is_local, std::string_view region, std::string reason);
 
   /// Answers the gateway's INVITE: without media, or, when prompts are to follow and run there, at the router.
   Task<Result<void>> answer(bool are_prompts_expected);
@@ -88,11 +89,16 @@ class Party {
   Task<void> answer_offer(sip::ServerTransactionId transaction);
   Task<void> release_at_gateway();
   Task<void> let_go(std::shared_ptr<NodeAnchor> anchor);
-  Task<Result<void>> hold_anchor();
+  bool is_at(const MediaDesk& desk) const;
+  Task<Result<void>> to_node(MediaDesk& desk);
+  /// An anchor there, facing the gateway; one that is elsewhere is let go.
+  Task<Result<void>> hold_anchor(MediaDesk& desk);
+  MediaDesk& prompt_desk() const { return *prompt_desk_; }
   void drop_lost_anchor();
   Task<void> await_offer();
   Task<WorkEnd> run_local(const Work& work);
   Task<WorkEnd> run_remote(Work work);
+  void leave_third_region(MediaDesk*& desk, std::string_view why);
   static Task<WorkEnd> run_at(std::shared_ptr<NodeAnchor> anchor, Work work);
   call::Decision plan_prompt(const std::string& verb, const Work& work) const;
   bool are_prompts_remote() const;
@@ -113,6 +119,7 @@ class Party {
   std::optional<io::Reply<bool>> over_;  ///< While wait_over() waits.
   std::optional<bool> is_prompt_local_;
   std::string prompt_reason_;
+  MediaDesk* prompt_desk_;  ///< The router's own, or a third region's.
   io::Scope scope_;
 };
 

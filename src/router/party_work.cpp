@@ -2,6 +2,7 @@
 
 #include "link/outcome.hpp"
 #include "router/party.hpp"
+#include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
 // Prompts, collectors and recorders of one party: where they run, and the running.
@@ -103,15 +104,33 @@ Task<Party::WorkEnd> Party::run_local(const Work& work) {
   co_return read_outcome(work, end.outcome);
 }
 
+/// The third region does not do it: it is done at the router, and so is what follows.
+void Party::leave_third_region(MediaDesk*& desk, std::string_view why) {
+  telemetry::info("prompts come to the router", {{"leg", leg_->id()}, {"why", why}});
+  desk = prompt_desk_ = &tools_.desk;
+}
+
 /// What runs on a media node that is lost is begun again on another one.
 Task<Party::WorkEnd> Party::run_remote(Work work) {
+  // Recordings are kept where the router's are.
+  MediaDesk* desk = std::holds_alternative<media::RecordRequest>(work) ? &tools_.desk : &prompt_desk();
   for (int tries = 0;; ++tries) {
-    auto moved = co_await to_router();
+    auto moved = co_await to_node(*desk);
+    if (!moved && desk != &tools_.desk && !leg_->is_over()) {
+      leave_third_region(desk, moved.error().text);
+      continue;
+    }
     if (!moved) co_return std::move(moved.error());
     const std::shared_ptr<NodeAnchor> anchor = anchor_;
     if (!anchor) co_return WorkEnd();
     Work again = work;
     WorkEnd end = co_await run_at(anchor, std::move(again));
+    const auto* error = std::get_if<Error>(&end);
+    const bool is_unable = error != nullptr && error->kind == Error::Kind::unsupported;
+    if (desk != &tools_.desk && (is_unable || anchor->is_lost()) && !leg_->is_over()) {
+      leave_third_region(desk, is_unable ? error->text : "its media node is gone");
+      continue;
+    }
     if (!anchor->is_lost() || leg_->is_over() || tries >= lost_nodes_max) co_return end;
   }
 }

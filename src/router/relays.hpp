@@ -26,6 +26,8 @@ class Relays {
     const auto found = desks_.find(region);
     return found == desks_.end() ? nullptr : found->second;
   }
+  /// There is the router's own region's only.
+  bool is_alone() const { return others_.empty(); }
   size_t anchors() const {
     size_t count = 0;
     for (const auto& desk : others_) count += desk->anchors();

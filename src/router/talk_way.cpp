@@ -74,13 +74,24 @@ Task<bool> TalkWay::send_to(std::shared_ptr<Relay> relay) {
   co_return *is_near_good && *is_far_good;
 }
 
+/// The media node of the third region is gone. What the gateways say to each other goes between them again.
+void TalkWay::leave_lost() {
+  if (is_changing_ || !relay_) return;  // They are on their way elsewhere.
+  is_changing_ = true;
+  scope_.spawn(
+      change({.gateways = {caller_.leg().gateway().name, callee_.leg().gateway().name},
+              .regions = {caller_.leg().gateway().region, callee_.leg().gateway().region},
+              .seen = {{"by", "router"}, {"reason", fmt::format("the media node of {} is gone", relay_->gateway)}}}));
+}
+
 Task<void> TalkWay::change(leg_event::WayOffered offered) {
   static telemetry::Counter& moved = telemetry::counter("nearend_router_ways_changed_total");
   static telemetry::Counter& failed = telemetry::counter("nearend_router_ways_failed_total");
   json::object detail{{"from", name_of(relay_.get())}, {"seen", std::move(offered.seen)}};
   std::shared_ptr<Relay> next;
   Result<void> outcome;
-  if (offered.gateways.size() == 3) {
+  const bool is_to_relay = offered.gateways.size() == 3;
+  if (is_to_relay) {
     auto prepared = co_await prepare(offered.gateways[1], offered.regions[1]);
     if (prepared)
       next = std::move(*prepared);
@@ -98,9 +109,15 @@ Task<void> TalkWay::change(leg_event::WayOffered offered) {
   (outcome ? moved : failed).add();
   if (!outcome) detail["error"] = outcome.error().text;
   const std::shared_ptr<Relay> old = outcome ? std::exchange(relay_, next) : next;
-  if (outcome && relay_) scope_.spawn(face(relay_));
+  if (outcome && relay_) {
+    scope_.spawn(face(relay_));
+    for (const auto& anchor : {relay_->near, relay_->far}) anchor->set_lost_handler([this] { leave_lost(); });
+  }
   if (old) scope_.spawn(let_go(old));
   is_changing_ = false;
+  // It may have gone while the talk was on its way there, or to another that could not be had.
+  const bool is_lost = relay_ && (relay_->near->is_lost() || relay_->far->is_lost());
+  if (is_lost && (outcome || is_to_relay)) leave_lost();
   note_(outcome ? "rerouted" : "reroute-failed", std::move(detail));
 }
 

@@ -37,6 +37,7 @@ class TalkWay {
   Task<void> send_one(Party& party, const Party& peer, std::shared_ptr<NodeAnchor> anchor, std::string way,
                       io::Reply<bool> done);
   Task<void> let_go(std::shared_ptr<Relay> relay);
+  void leave_lost();
   std::string name_of(const Relay* relay) const;
   Task<void> face(std::shared_ptr<Relay> relay);
 

@@ -115,6 +115,29 @@ TEST_CASE("a gateway that drains or is full answers OPTIONS with 503 and when to
   CHECK(ask(caller).header(HeaderId::retry_after) == "30");
 }
 
+TEST_CASE("a call with video takes as much of calls_max as eight of speech") {
+  World world;
+  Settings settings = two_providers();
+  settings.calls_max = 9;
+  settings.features.emplace_back("video");
+  Region region(world, "192.0.2.10", settings);
+  RawPeer caller(world, "192.0.2.1:5060"), callee(world, "192.0.2.2:5060");
+  const auto call = [&](std::string name, std::string_view more = {}) {
+    caller.send(at("192.0.2.10:5060"), RawRequest{.uri = "sip:+15550101@192.0.2.10",
+                                                  .from = "192.0.2.1:5060",
+                                                  .branch = "z9hG4bK" + name,
+                                                  .call_id = name,
+                                                  .body = sdp_of("192.0.2.1", 4000).content + std::string(more)}
+                                           .text());
+    world.run(50ms);
+  };
+  call("film", "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
+  CHECK(callee.count("INVITE") == 1);
+  call("speech");
+  CHECK(callee.count("INVITE") == 1);
+  CHECK(caller.count("SIP/2.0 503") == 1);
+}
+
 TEST_CASE("above calls_max a caller is told to come again, and the call that is there goes on") {
   World world;
   Settings settings = two_providers();

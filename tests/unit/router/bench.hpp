@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,13 +34,14 @@ class TablePolicy final : public policy::Client {
     co_return policy::static_route(topology, query);
   }
   Task<policy::ResourceAnswer> pick_resource(policy::ResourceQuery query) override {
-    co_return policy::static_resource(topology, query);
+    co_return resource ? *resource : policy::static_resource(topology, query);
   }
   Task<policy::RerouteAnswer> reroute(policy::RerouteQuery) override { co_return policy::RerouteAnswer{}; }
   void report_load(std::string, uint32_t, uint32_t) override {}
   void report(const policy::GatewayReport&) override {}
 
   policy::Topology topology;
+  std::optional<policy::ResourceAnswer> resource;  ///< Instead of the topology's.
   std::vector<policy::RouteQuery> routes;
 };
 
