@@ -22,6 +22,10 @@ nearend_program_test(interop.codecs 120 python3 ${CMAKE_CURRENT_SOURCE_DIR}/inte
 # machine is no measure.
 nearend_program_test(lab.flows 1500 $<TARGET_FILE:nearend> lab flows --rtt 100 --margin 400 --out ${CMAKE_BINARY_DIR}/lab)
 
+# Clients that find their gateway by themselves; without options also in Chromium, and when the nearest is lost.
+nearend_program_test(lab.race 60 $<TARGET_FILE:nearend> lab race --no-browser --no-loss --margin 400
+                     --out ${CMAKE_BINARY_DIR}/lab-race)
+
 # A few calls without policy servers; `nearend lab policy-faults` sets up 500 in each state.
 nearend_program_test(lab.policy_faults 60 $<TARGET_FILE:nearend> lab policy-faults --calls 5 --rate 10 --only frozen,garbage --margin 400
                      --out ${CMAKE_BINARY_DIR}/lab-faults)

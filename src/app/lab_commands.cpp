@@ -77,6 +77,16 @@ void add_policy_faults(CLI::App& lab, LabOptions& options, std::function<int()>&
   });
 }
 
+void add_race_lab(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
+  CLI::App* race = lab.add_subcommand(
+      "race", "Clients find the nearest gateway by themselves: from a shell, in Node and in Chromium");
+  race->add_flag("!--no-browser", options.race.has_browser, "Without Chromium");
+  race->add_flag("!--no-loss", options.race.has_loss, "Only while all gateways are well");
+  race->add_option("--margin", options.race.margin_ms, "Added to the bound, in ms: for debug builds and busy machines");
+  race->add_option("--out", options.race.directory, "Where logs go (default out/lab)");
+  race->callback([&options, &action] { action = [&options] { return lab::run_race_lab(options.race); }; });
+}
+
 void add_policy(CLI::App& lab, LabOptions& options, std::function<int()>& action) {
   auto& day = options.policy_day;
   CLI::App* policy = lab.add_subcommand(
@@ -110,6 +120,7 @@ void add_lab(CLI::App& app, LabOptions& options, std::function<int()>& action) {
   add_flows(*lab, options, action);
   add_policy(*lab, options, action);
   add_policy_faults(*lab, options, action);
+  add_race_lab(*lab, options, action);
   add_app(*lab, options, action);
   CLI::App* demo = app.add_subcommand(
       "demo", "Five regions on this machine: phones talk, media stays near them, the figures prove it");

@@ -16,6 +16,7 @@ namespace nearend::app {
 struct LabOptions {
   lab::FlowsOptions flows;
   lab::PolicyFaultsOptions faults;
+  lab::RaceLabOptions race;
   policy_world::PolicyDayOptions policy_day;
   lab::AppOptions app;
   lab::DemoOptions demo;

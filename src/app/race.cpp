@@ -52,7 +52,8 @@ class Asker final : public sip::Stack::Listener {
       if (is_measured) break;
       ++result.asked;
       if (took_ms) result.rtts_ms.push_back(*took_ms);
-      if (!took_ms && round == 1 && result.rtts_ms.empty()) break;
+      const bool is_given_up = result.candidate.stun || round > 0;
+      if (!took_ms && is_given_up && result.rtts_ms.empty()) break;
     }
     finished.push(place);
   }

@@ -38,6 +38,18 @@ struct PolicyFaultsOptions {
 /// Exit code: 0 no call failed and none of them took 50 ms longer at p50 or p99, 1 otherwise, 77 skipped.
 int run_policy_faults(const PolicyFaultsOptions& options);
 
+/// `nearend lab race`: a client whom the platform takes for another region's finds the nearest gateway by itself: by
+/// `nearend race`, and by the module for browsers in Node and in Chromium; again when the nearest is lost.
+struct RaceLabOptions {
+  bool has_browser = true;
+  bool has_loss = true;  ///< Again when the nearest gateway is lost.
+  double margin_ms = 0;  ///< Added to the bound of what is measured.
+  std::string directory;
+  std::string program;
+};
+/// Exit code: 0 all found the nearest, 1 otherwise, 77 skipped. Racers that are not installed are named.
+int run_race_lab(const RaceLabOptions& options);
+
 /// `nearend lab app`: the lab's customer application. Serves `<directory>/<path>.xml` as TwiML and other files by their
 /// names, after thinking for a while; prints one line a request.
 struct AppOptions {

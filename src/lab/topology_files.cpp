@@ -1,5 +1,6 @@
 #include "lab/topology_files.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 namespace nearend::lab {
@@ -46,6 +47,12 @@ std::string topology_file(const PlatformPlan& plan) {
         "[[router]]\nname = \"{0}-router\"\nregion = \"{1}\"\nlink_uri = \"sip:{2}:{3};transport=tcp\"\n"
         "events_url = \"{4}\"\n\n",
         region.name, region.zone, region.address.to_string(), link_port + 1, events_url(region.address));
+  }
+  for (const AccessPlan& access : plan.accesses) {
+    const auto region = std::ranges::find(plan.regions, access.region, &RegionPlan::name);
+    if (plan.has_race)
+      out += fmt::format("[[area]]\nname = \"{}\"\nregion = \"{}\"\nnetworks = [\"{}/32\"]\n\n", access.name,
+                         region->zone, access.address.to_string());
   }
   for (const auto& rtt : plan.rtts)
     out += fmt::format("[[rtt]]\na = \"{}\"\nb = \"{}\"\nms = {:.1f}\n\n", rtt.a, rtt.b, rtt.ms);
@@ -132,8 +139,10 @@ std::string gateway_file(const PlatformPlan& plan, const RegionPlan& region, con
       (directory / fmt::format("{}-journal", region.name)).string(), plan.rtp_timeout, plan.gateway_reanchor,
       plan.star);
   for (const std::string_view protocol : {"udp", "tcp"}) {
-    out += fmt::format("[[gateway.listen]]\nprotocol = \"{}\"\nlocal = \"{}:{}\"\n\n", protocol, address, sip_port);
+    out += fmt::format("[[gateway.listen]]\nprotocol = \"{}\"\nlocal = \"{}:{}\"\nprobes = {}\n\n", protocol, address,
+                       sip_port, plan.has_race);
   }
+  if (plan.has_race) out += fmt::format("[gateway.ping]\nlisten = \"{}:{}\"\n\n", address, ping_port);
   out += fmt::format("[[gateway.link_listen]]\nprotocol = \"tcp\"\nlocal = \"{}:{}\"\n\n", address, link_port);
   return out + gateway_providers(plan, region) + gateway_numbers(plan);
 }
@@ -163,17 +172,33 @@ std::string router_file(const PlatformPlan& plan, const RegionPlan& region, cons
   return out;
 }
 
+/// The zone and the list of a policy server for clients that race.
+std::string race_tables(const PlatformPlan& plan, const RegionPlan& region) {
+  const std::string own = region.policy_address.to_string();
+  std::string out = fmt::format(
+      "[policy_server.first_hops]\nlisten = \"{0}:{1}\"\n[policy_server.dns]\nlisten = \"{0}:{2}\"\nzone = \"{3}\"\n"
+      "[[policy_server.dns.name_server]]\nname = \"ns.{3}\"\naddresses = [\"{0}\"]\n",
+      own, first_hops_port, names_port, race_zone);
+  for (const RegionPlan& each : plan.regions)
+    out += fmt::format(
+        "[[policy_server.dns.gateway]]\nname = \"{0}-gw\"\nsip = [\"udp:{1}:{2}\", \"tcp:{1}:{2}\"]\nprobes = true\n"
+        "ping = \"http://{1}:{3}/ping\"\n",
+        each.name, each.address.to_string(), sip_port, ping_port);
+  return out;
+}
+
 /// Each region has its instance, and they tell each other what they hear.
 std::string policy_file(const PlatformPlan& plan, const RegionPlan& region, const std::filesystem::path& directory) {
   std::vector<std::string> peers;
   for (const RegionPlan& other : plan.regions)
     if (other.name != region.name)
       peers.push_back(fmt::format("http://{}:{}", other.policy_address.to_string(), policy_port));
-  return fmt::format(
+  std::string out = fmt::format(
       "topology = \"topology.toml\"\n\n[policy_server]\nname = \"{}-policy\"\nlisten = \"{}:{}\"\nlink_key = \"{}\"\n"
       "peers = {}\nrecord_file = \"{}\"\n",
       region.name, region.policy_address.to_string(), policy_port, shared_link_key, quoted(peers),
       (directory / fmt::format("{}-policy.jsonl", region.name)).string());
+  return plan.has_race ? out + race_tables(plan, region) : out;
 }
 
 Result<void> write_text(const std::filesystem::path& file, const std::string& text) {

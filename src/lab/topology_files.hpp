@@ -69,6 +69,8 @@ struct PlatformPlan {
   bool is_direct = false;
   bool has_policy = true;
   bool has_policy_sites = false;  ///< Each policy server on a machine of its own, so that it can be cut off.
+  bool has_race =
+      false;  ///< Gateways answer probes and pings of anybody; policy servers have a zone and a list of them.
   bool has_echoes = false;  ///< Gateways measure round trips among themselves.
 };
 
@@ -79,6 +81,10 @@ constexpr uint16_t policy_port = 8090;
 constexpr uint16_t app_port = 80;
 constexpr uint16_t media_port = 7400;
 constexpr uint16_t echo_port = 5075;
+constexpr uint16_t ping_port = 8086;
+constexpr uint16_t first_hops_port = 8091;
+constexpr uint16_t names_port = 5353;
+inline constexpr std::string_view race_zone = "voice.lab";
 
 /// The files that `nearend gateway|router|policy --config` of each region read, under `directory`: topology.toml and
 /// `<region>-<role>.toml`. The one place in the lab that knows their keys.
