@@ -10,6 +10,7 @@
 #include "gateway/attempt.hpp"
 #include "gateway/media_end.hpp"
 #include "gateway/negotiation.hpp"
+#include "gateway/subareas.hpp"
 #include "gateway/way_sums.hpp"
 #include "io/async.hpp"
 #include "io/loop.hpp"
@@ -122,6 +123,7 @@ struct Trouble {
 struct Way {
   WayId access = no_way;  ///< Of its outer side, once looked up for
   size_t access_provider = SIZE_MAX;
+  Subareas::Member subarea;
   std::string router_region;  ///< Of the router that has it: its media node's, where that is the other end.
   Trouble trouble;
 };

@@ -21,6 +21,7 @@ std::vector<Echo::Peer> echo_peers(const Settings& settings) {
 WayMeter::WayMeter(Parts& parts)
     : parts_(parts),
       places_(parts.settings.topology),
+      subareas_([this](std::string_view part) { return places_.area_around(part); }),
       providers_(parts.settings.providers.size()),
       timer_(parts.loop()),
       scope_(parts.loop()) {
@@ -85,8 +86,19 @@ std::string WayMeter::access_area(const Leg& leg) {
 }
 
 WayId WayMeter::access_way(Leg& leg) {
-  if (leg.way.access != no_way && leg.way.access_provider == leg.provider) return leg.way.access;
-  leg.way.access = sums_.area(access_area(leg));
+  const bool is_known = leg.way.access != no_way && leg.way.access_provider == leg.provider;
+  if (is_known && !subareas_.is_stale(leg.way.subarea)) return leg.way.access;
+  if (is_known) {
+    leg.way.access = sums_.area(subareas_.name_of(leg.way.subarea));
+    return leg.way.access;
+  }
+  const std::string area = access_area(leg);
+  const std::string_view number = policy::number_of(leg.is_inbound ? leg.from : leg.to);
+  // What an operator calls an area is one; the others may have parts.
+  const policy::AreaId by_number = places_.area_of_address(number);
+  const bool may_have_parts = by_number != policy::no_area && places_.area_name(by_number) == area;
+  subareas_.enrol(leg.way.subarea, area, may_have_parts ? number : std::string_view());
+  leg.way.access = sums_.area(may_have_parts ? subareas_.name_of(leg.way.subarea) : area);
   leg.way.access_provider = leg.provider;
   return leg.way.access;
 }
@@ -102,6 +114,7 @@ void WayMeter::add(const media::LegSecond& second) {
     if (way != no_way) sums_.add_between(way, second, verdict);
   } else if (const WayId way = access_way(*leg); way != no_way) {
     sums_.add_access(way, second);
+    subareas_.add(leg->way.subarea, second, parts_.world.loop.wall_ms());
     if (leg->provider != Leg::no_provider && providers_[leg->provider].at_ms > 0)
       sums_.set_signalling_trip(way, providers_[leg->provider].ms, providers_[leg->provider].at_ms);
   }
@@ -120,6 +133,7 @@ Task<void> WayMeter::tell() {
   if (seconds)
     for (const media::LegSecond& second : *seconds) add(second);
   const bool is_due = ++looks_ % told_every == 0;
+  if (is_due) subareas_.look(parts_.world.loop.wall_ms());
   if (is_due) parts_.way_watch->look_for_silence();
   // Whoever asks about a bad way is answered by what is known of it: that is told first, and at once.
   if (is_due || parts_.way_watch->is_any_waiting()) report();

@@ -7,6 +7,7 @@
 
 #include "gateway/echo.hpp"
 #include "gateway/parts.hpp"
+#include "gateway/subareas.hpp"
 #include "gateway/way_sums.hpp"
 #include "policy/places.hpp"
 
@@ -45,6 +46,7 @@ class WayMeter {
   Parts& parts_;
   policy::Places places_;
   WaySums sums_;
+  Subareas subareas_;
   std::unordered_map<std::string_view, const policy::GatewayEntry*> gateways_;  // by link URI
   std::unordered_map<std::string, WayId> regions_;
   struct SignallingTrip {

@@ -12,6 +12,8 @@ constexpr int64_t answer_lifetime_ms = 2000;
 constexpr int64_t clock_behind_ms = 30'000, clock_ahead_ms = 1000;
 /// A gateway that was silent this long may count from the beginning.
 constexpr int64_t restart_ms = 3000;
+/// A part of an area that nobody measures is kept so long.
+constexpr int64_t part_kept_ms = 1'800'000, tidied_every_ms = 60'000;
 
 }  // namespace
 
@@ -244,7 +246,15 @@ bool Advisor::Heard::is_new(uint64_t seq, int64_t now_ms) {
   return true;
 }
 
+/// Parts of areas that nobody measures any more have faded long ago; now their numbers are free.
+void Advisor::tidy(int64_t now_ms) {
+  if (now_ms < tidied_ms_ + tidied_every_ms) return;
+  tidied_ms_ = now_ms;
+  for (const AreaId part : places_.forget_parts(now_ms - part_kept_ms)) paths_.forget_area(part);
+}
+
 size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
+  tidy(now_ms);
   const GatewayId gateway = places_.gateway(report.gateway);
   if (gateway == no_gateway) return ++refused_.strangers, 0;
   if (!heard_[gateway].is_new(report.seq, now_ms)) return ++refused_.repeated, 0;
@@ -266,6 +276,7 @@ size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
         ++refused_.unknown;
         continue;
       }
+      places_.heard(area, now_ms);
       paths_.take(area, own, segment.measured, at_ms);
     } else {
       const RegionId other = places_.region(segment.region);

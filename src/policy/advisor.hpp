@@ -74,8 +74,9 @@ class Advisor {
     int64_t at_ms = 0;
     bool is_new(uint64_t seq, int64_t now_ms);
   };
+  void tidy(int64_t now_ms);
   SourceId source_of(const Summary& summary, int64_t now_ms);
-  bool take(const SegmentSummary& segment, SourceId source, uint64_t seq);
+  bool take(const SegmentSummary& segment, SourceId source, uint64_t seq, int64_t now_ms);
   RouteWish wish_for(const RouteQuery& query, int64_t now_ms);
   End end_for(const Place& place);
   std::vector<RouteChoice> hops_of(const std::vector<GatewayId>& gateways) const;
@@ -94,6 +95,7 @@ class Advisor {
   std::vector<Heard> heard_;
   std::vector<Instance> instances_;  // by source; the first is this one
   Refused refused_;
+  int64_t tidied_ms_ = 0;
   uint64_t told_ = 0;  // the sequence of the last summary
 };
 

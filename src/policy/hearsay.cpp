@@ -59,7 +59,7 @@ SourceId Advisor::source_of(const Summary& summary, int64_t now_ms) {
   return source;
 }
 
-bool Advisor::take(const SegmentSummary& segment, SourceId source, uint64_t seq) {
+bool Advisor::take(const SegmentSummary& segment, SourceId source, uint64_t seq, int64_t now_ms) {
   SegmentKey key{no_area, no_region, places_.region(segment.region)};
   if (key.b == no_region) return false;
   if (segment.area.empty()) {
@@ -68,6 +68,7 @@ bool Advisor::take(const SegmentSummary& segment, SourceId source, uint64_t seq)
   } else {
     key.area = places_.area(segment.area);
     if (key.area == no_area) return false;
+    places_.heard(key.area, now_ms);
   }
   paths_.take(key, source, seq, Segment(segment.known));
   return true;
@@ -86,7 +87,7 @@ Result<size_t> Advisor::take(Summary& summary, int64_t now_ms) {
       taken += loads_.report(gateway, load.load, load.at_ms, now_ms, source);
   }
   for (const SegmentSummary& segment : summary.segments) {
-    const bool is_known = take(segment, source, summary.seq);
+    const bool is_known = take(segment, source, summary.seq, now_ms);
     (is_known ? taken : summary.left_out) += 1;
   }
   Instance& instance = instances_[source];

@@ -51,22 +51,42 @@ PathModel::AreaPaths& PathModel::paths_of(AreaId area) {
   return areas_[area];
 }
 
-/// A function of what is known of the ways alone, so that the order in which it was heard does not matter.
+/// What an area's parts add is on top of what it adds itself.
 void PathModel::find_added(AreaId area) {
+  find_own_added(area);
+  AreaId root = area;
+  while (places_.whole_of(root) != no_area) root = places_.whole_of(root);
+  const std::span<const AreaId> parts = places_.parts_of(root);  // the narrowest first
+  for (size_t i = parts.size(); i-- > 0;)
+    if (parts[i] < areas_.size()) find_own_added(parts[i]);
+}
+
+/// A function of what is known of the ways alone, so that the order in which it was heard does not matter.
+void PathModel::find_own_added(AreaId area) {
   AreaPaths& paths = areas_[area];
   int64_t newest_ms = 0;
   for (const Part& part : paths.parts) newest_ms = std::max(newest_ms, part.segment.at_ms());
   double sum = 0, weights = 0;
+  const AreaId whole = places_.whole_of(area);
   for (size_t i = 0; i < paths.parts.size();) {
     const RegionId region = paths.parts[i].region;
     const std::span<const Part> way = parts_of(paths.parts, region);
     i += way.size();
     const Segment known = combined(way);
     const double weight = known.usual_weight(newest_ms);
-    sum += weight * (known.usual_ms() - places_.prior_ms(area, region));
+    sum += weight * (known.usual_ms() - (whole == no_area ? places_.prior_ms(area, region) : usual_ms(whole, region)));
     weights += weight;
   }
   paths.added_ms = static_cast<float>(weights > 0 ? sum / weights : 0);
+}
+
+/// As it was over minutes, where it was measured; else by what the area adds.
+double PathModel::usual_ms(AreaId area, RegionId region) const {
+  if (area >= areas_.size()) return places_.prior_ms(area, region);
+  const std::span<const Part> way = parts_of(areas_[area].parts, region);
+  if (const Segment known = way.empty() ? Segment{} : combined(way); known.usual_ms() > 0) return known.usual_ms();
+  const AreaId whole = places_.whole_of(area);
+  return areas_[area].added_ms + (whole == no_area ? places_.prior_ms(area, region) : usual_ms(whole, region));
 }
 
 void PathModel::take(RegionId a, RegionId b, const Measurement& measured, int64_t at_ms) {
@@ -105,13 +125,21 @@ void PathModel::forget(SourceId source) {
     if (std::erase_if(areas_[area].parts, is_its) > 0) find_added(area);
 }
 
+void PathModel::forget_area(AreaId area) {
+  if (area < areas_.size()) areas_[area] = {};
+}
+
 Estimate PathModel::between(RegionId a, RegionId b, int64_t now_ms) const {
   const Estimate prior{places_.prior_ms(a, b), a == b ? 0 : prior_jitter_ms, a == b ? 0 : prior_loss, 0};
   return pairs_[pair(a, b)].estimate(prior, now_ms);
 }
 
 Estimate PathModel::access(AreaId area, RegionId region, int64_t now_ms) const {
-  Estimate prior{places_.prior_ms(area, region), prior_access_jitter_ms, prior_access_loss, 0};
+  // A part of an area is believed to be as that area until it is measured itself.
+  const AreaId whole = places_.whole_of(area);
+  Estimate prior = whole == no_area
+                       ? Estimate{places_.prior_ms(area, region), prior_access_jitter_ms, prior_access_loss, 0}
+                       : access(whole, region, now_ms);
   if (area >= areas_.size() || areas_[area].parts.empty()) return prior;
   const AreaPaths& paths = areas_[area];
   prior.delay_ms = std::max(0.5, prior.delay_ms + paths.added_ms);
@@ -125,7 +153,9 @@ const Segment& PathModel::segment(RegionId a, RegionId b) const {
 }
 
 bool PathModel::is_measured(AreaId area, RegionId region) const {
-  return area < areas_.size() && !parts_of(areas_[area].parts, region).empty();
+  if (area < areas_.size() && !parts_of(areas_[area].parts, region).empty()) return true;
+  const AreaId whole = places_.whole_of(area);
+  return whole != no_area && is_measured(whole, region);
 }
 
 Segment PathModel::segment(AreaId area, RegionId region) const {

@@ -34,6 +34,7 @@ class PathModel {
   /// `names` gives the order in which sources are added up, the same everywhere.
   void set_sources(std::vector<std::string> names) { source_names_ = std::move(names); }
   void forget(SourceId source);
+  void forget_area(AreaId area);
 
   Estimate between(RegionId a, RegionId b, int64_t now_ms) const;
   Estimate access(AreaId area, RegionId region, int64_t now_ms) const;
@@ -55,6 +56,7 @@ class PathModel {
     Segment segment;
   };
   /// What the last mile adds to the prior is seen on every way from an area, so the ways not yet measured get it too.
+  /// Of a part of an area: what it adds to that area's ways.
   struct AreaPaths {
     std::vector<Part> parts;  // by region and source; only what was measured: few of an area's ways are
     float added_ms = 0;
@@ -65,6 +67,8 @@ class PathModel {
   Segment combined(std::span<const Part> parts) const;
   AreaPaths& paths_of(AreaId area);
   void find_added(AreaId area);
+  void find_own_added(AreaId area);
+  double usual_ms(AreaId area, RegionId region) const;
 
   const Places& places_;
   std::vector<Segment> pairs_;                 // of all sources together

@@ -17,6 +17,12 @@ constexpr double unknown_area_ms = 60;
 constexpr double rtt_base_ms = 25, rtt_ms_per_km = 0.0155;
 constexpr double fibre_ms_per_km = 1 / 204.2;  // one way; nothing is faster
 
+std::optional<Cidr> parsed_block(std::string_view name) {
+  if (name.find('/') == std::string_view::npos) return std::nullopt;
+  const auto block = parse_cidr(name);
+  return block ? std::optional(*block) : std::nullopt;
+}
+
 }  // namespace
 
 RegionId Places::add_region(const std::string& name) {
@@ -48,11 +54,11 @@ Places::Places(const Topology& topology) : networks_(topology.networks) {
     if (!area.region.empty()) add_region(area.region);
   add_priors(topology);
   for (const auto& each : topology.areas) {
-    const AreaId id = area(each.name);
+    const AreaId known = find_area(each.name);
+    const AreaId id = known == no_area ? add_area({.name = each.name}) : known;
     AreaPlace& named = areas_[id];
     named.home = region(each.region);
     named.access_ms = each.access_ms / 2;
-    named.ways_ms.clear();
     if (each.latitude && each.longitude)
       place(named, {*each.latitude, *each.longitude});
     else if (const auto at = Atlas::carried().country(each.country))
@@ -167,16 +173,108 @@ void Places::place(AreaPlace& area, const Position& at) const {
   }
 }
 
+AreaId Places::add_area(AreaPlace&& made) {
+  auto id = static_cast<AreaId>(areas_.size());
+  if (free_.empty()) {
+    areas_.emplace_back();
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  area_ids_.emplace(made.name, id);
+  areas_[id] = std::move(made);
+  return id;
+}
+
+/// The area that a prefix or a network is a part of, or none; the network in `block`.
+AreaId Places::root_of(std::string_view name, std::optional<Cidr>& block) {
+  AreaId root = no_area;
+  std::string told;
+  if (name.starts_with('+')) {
+    root = named_area_of(name);
+    if (root == no_area) told = told_area_of(name);
+  } else if (const auto network = parsed_block(name)) {
+    // What is wider than areas are is no part of one.
+    if (network->prefix < (network->base.is_v6() ? 32 : 16)) return no_area;
+    block = *network;
+    root = named_area_of(network->base, network->prefix);
+    if (root == no_area)
+      told = network_name(networks_ ? networks_->find(network->base, network->prefix).network : nullptr, network->base);
+  }
+  if (!told.empty() && told != name) root = area(told);
+  return root != no_area && areas_[root].name == name ? no_area : root;
+}
+
 AreaId Places::area(std::string_view name) {
   if (const AreaId known = find_area(name); known != no_area) return known;
-  if (areas_.size() >= areas_max) return no_area;
+  if (areas_.size() >= areas_max && free_.empty()) return no_area;
   AreaPlace made{.name = std::string(name), .home = region_in(name)};
-  if (made.home == no_region)
+  if (made.home != no_region) return add_area(std::move(made));
+  const AreaId root = root_of(name, made.block);
+  if (root == no_area) {
     if (const auto at = place_of(name)) place(made, *at);
-  const auto id = static_cast<AreaId>(areas_.size());
-  areas_.push_back(std::move(made));
-  area_ids_.emplace(std::string(name), id);
+    return add_area(std::move(made));
+  }
+  made.whole = made.block ? part_of(root, made.block->base, made.block->prefix) : part_of(root, name);
+  made.home = areas_[root].home;
+  made.access_ms = areas_[root].access_ms;
+  made.ways_ms = areas_[root].ways_ms;
+  const AreaId id = add_area(std::move(made));
+  std::vector<AreaId>& parts = areas_[root].parts;
+  if (parts.size() >= parts_max) return id;
+  parts.push_back(id);
+  const auto width = [&](AreaId part) {
+    const AreaPlace& place = areas_[part];
+    return std::pair(place.block ? 128 - place.block->prefix : 128 - static_cast<int>(place.name.size()),
+                     std::string_view(place.name));
+  };
+  std::ranges::sort(parts, {}, width);
+  // Parts that are within the new one are its own now.
+  for (const AreaId part : parts)
+    if (part != id && areas_[part].whole == areas_[id].whole &&
+        (areas_[id].block ? areas_[part].block && areas_[id].block->contains(areas_[part].block->base) &&
+                                areas_[part].block->prefix > areas_[id].block->prefix
+                          : areas_[part].name.starts_with(areas_[id].name)))
+      areas_[part].whole = id;
   return id;
+}
+
+AreaId Places::part_of(AreaId whole, std::string_view number) const {
+  for (const AreaId part : areas_[whole].parts)
+    if (number.starts_with(areas_[part].name)) return part;
+  return whole;
+}
+
+AreaId Places::part_of(AreaId whole, const IpAddress& address, uint8_t known_bits) const {
+  for (const AreaId part : areas_[whole].parts)
+    if (areas_[part].block && areas_[part].block->prefix <= known_bits && areas_[part].block->contains(address))
+      return part;
+  return whole;
+}
+
+std::string Places::area_around(std::string_view name) {
+  std::optional<Cidr> block;
+  if (find_area(name) != no_area && areas_[find_area(name)].whole == no_area) return std::string(name);
+  const AreaId root = root_of(name, block);
+  return root == no_area ? std::string() : areas_[root].name;
+}
+
+std::vector<AreaId> Places::forget_parts(int64_t before_ms) {
+  std::vector<AreaId> forgotten;
+  for (AreaPlace& root : areas_)
+    std::erase_if(root.parts, [&](AreaId part) {
+      const bool is_old = areas_[part].heard_ms < before_ms;
+      if (is_old) forgotten.push_back(part);
+      return is_old;
+    });
+  for (const AreaId part : forgotten) {
+    for (AreaPlace& other : areas_)
+      if (other.whole == part) other.whole = areas_[part].whole;
+    area_ids_.erase(areas_[part].name);
+    areas_[part] = {};
+    free_.push_back(part);
+  }
+  return forgotten;
 }
 
 /// Networks of one AS at one place are one: they come by the same ways.
@@ -190,21 +288,38 @@ std::string Places::network_name(const NetworkTable::Network* network, const IpA
   return is_wide ? network_area(address) : network->block.to_string();
 }
 
-AreaId Places::area_of_address(std::string_view address) {
-  if (const auto ip = parse_ip(address)) {
-    for (const auto& [block, id] : areas_by_network_)
-      if (block.contains(*ip)) return id;
-    return area(network_name(networks_ ? networks_->find(*ip).network : nullptr, *ip));
-  }
-  const std::string_view number = number_of(address);
+AreaId Places::named_area_of(const IpAddress& address, uint8_t known_bits) const {
+  for (const auto& [block, id] : areas_by_network_)
+    if (block.prefix <= known_bits && block.contains(address)) return id;
+  return no_area;
+}
+
+AreaId Places::named_area_of(std::string_view number) const {
   for (size_t length = number.size(); length > 0; --length)
     if (const auto found = areas_by_prefix_.find(number.substr(0, length)); found != areas_by_prefix_.end())
       return found->second;
-  std::string_view told = country_code(number);
-  if (told.empty()) return no_area;
-  if (const auto placed = Atlas::carried().number(number); placed && placed->length > told.size())
-    told = number.substr(0, placed->length);
-  return area(told);
+  return no_area;
+}
+
+/// By the number alone; empty: it is none.
+std::string_view Places::told_area_of(std::string_view number) {
+  const std::string_view country = country_code(number);
+  if (country.empty()) return country;
+  const auto placed = Atlas::carried().number(number);
+  return number.substr(0, std::max(country.size(), placed ? placed->length : 0));
+}
+
+AreaId Places::area_of_address(std::string_view address) {
+  if (const auto ip = parse_ip(address)) {
+    AreaId root = named_area_of(*ip, 128);
+    if (root == no_area) root = area(network_name(networks_ ? networks_->find(*ip).network : nullptr, *ip));
+    return root == no_area ? root : part_of(root, *ip, 128);
+  }
+  const std::string_view number = number_of(address);
+  AreaId root = named_area_of(number);
+  if (root == no_area)
+    if (const std::string_view told = told_area_of(number); !told.empty()) root = area(told);
+  return root == no_area ? root : part_of(root, number);
 }
 
 Places::Network Places::network_of(const IpAddress& address, uint8_t known_bits) const {
@@ -226,10 +341,17 @@ Places::Network Places::network_of(const IpAddress& address, uint8_t known_bits)
   }
   // Narrower ones inside it are areas of their own: as many bits as tell this address from them.
   const Cidr whole{address, found.prefix};
-  for (const auto& [block, id] : areas_by_network_)
-    if (id != found.area && block.prefix > whole.prefix && block.base.family() == address.family())
+  const auto tell_from = [&](const Cidr& block) {
+    if (block.prefix > whole.prefix && block.base.family() == address.family())
       if (const uint8_t common = common_bits(block.base, address); common >= whole.prefix)
         found.prefix = std::max(found.prefix, static_cast<uint8_t>(std::min<int>(common + 1, block.prefix)));
+  };
+  for (const auto& [block, id] : areas_by_network_)
+    if (id != found.area) tell_from(block);
+  if (found.area == no_area) return found;
+  for (const AreaId part : areas_[found.area].parts)
+    if (areas_[part].block) tell_from(*areas_[part].block);
+  found.area = part_of(found.area, address, known_bits);
   return found;
 }
 

@@ -36,7 +36,7 @@ using IdsByName = std::unordered_map<std::string, Id, NameHash, std::equal_to<>>
 /// anything is measured. Areas that the topology does not name come to be when they are first heard of. Owner's thread.
 class Places {
  public:
-  static constexpr size_t areas_max = 20'000;
+  static constexpr size_t areas_max = 20'000, parts_max = 64;
 
   explicit Places(const Topology& topology);
 
@@ -72,6 +72,16 @@ class Places {
   Network network_of(const IpAddress& address, uint8_t known_bits) const;
   const std::string& area_name(AreaId area) const { return areas_[area].name; }
   RegionId home_of(AreaId area) const { return areas_[area].home; }
+  /// The area that this one is a part of, or none.
+  AreaId whole_of(AreaId area) const { return areas_[area].whole; }
+  std::span<const AreaId> parts_of(AreaId area) const { return areas_[area].parts; }
+  /// The area of the topology or of the world's numbers and networks that a prefix or a network of this name lies in,
+  /// by name; empty: none.
+  std::string area_around(std::string_view name);
+  /// A part that was measured: it is kept.
+  void heard(AreaId area, int64_t now_ms) { areas_[area].heard_ms = now_ms; }
+  /// Parts of areas that nobody measured since; their numbers will be used again.
+  std::vector<AreaId> forget_parts(int64_t before_ms);
 
   /// One way in ms, as far as it can be known without measuring.
   double prior_ms(RegionId a, RegionId b) const { return region_priors_[a * regions() + b]; }
@@ -81,11 +91,22 @@ class Places {
   struct AreaPlace {
     std::string name;
     RegionId home = no_region;
-    double access_ms = 0;             // one way
+    double access_ms = 0;  // one way
+    AreaId whole = no_area;
+    std::vector<AreaId> parts = {};  // and theirs, the narrowest first
+    std::optional<Cidr> block = {};  // of a part that is a network
+    int64_t heard_ms = 0;
     std::vector<float> ways_ms = {};  // to each region, by its place; empty: as its home has them
   };
   void place(AreaPlace& area, const Position& at) const;
   std::optional<Position> place_of(std::string_view name) const;
+  AreaId part_of(AreaId whole, std::string_view number) const;
+  AreaId part_of(AreaId whole, const IpAddress& address, uint8_t known_bits) const;
+  AreaId named_area_of(std::string_view number) const;
+  AreaId named_area_of(const IpAddress& address, uint8_t known_bits) const;
+  static std::string_view told_area_of(std::string_view number);
+  AreaId root_of(std::string_view name, std::optional<Cidr>& block);
+  AreaId add_area(AreaPlace&& made);
   RegionId home_by(std::string_view name) const;
   RegionId region_in(std::string_view name) const;
   RegionId nearest(const Position& at) const;
@@ -104,6 +125,7 @@ class Places {
   std::vector<std::optional<Position>> region_places_;
   std::shared_ptr<const NetworkTable> networks_;
   std::vector<AreaPlace> areas_;
+  std::vector<AreaId> free_;  // of parts that are no more
   IdsByName<AreaId> areas_by_prefix_;
   std::vector<std::pair<Cidr, AreaId>> areas_by_network_;
 };

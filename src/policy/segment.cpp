@@ -153,7 +153,7 @@ Estimate Segment::estimate(const Estimate& prior, int64_t now_ms) const {
     by_delay = delay_weight_ / (delay_weight_ + prior_reports * 0.1);
     estimate.delay_ms += fresh * by_delay * (delay_ms_ - prior.delay_ms);
   }
-  estimate.confidence = fresh * std::max(by_count, 0.7 * by_delay);
+  estimate.confidence = std::max(prior.confidence, fresh * std::max(by_count, 0.7 * by_delay));
   return estimate;
 }
 

@@ -33,6 +33,8 @@ json::array segments_of(const policy::Advisor& advisor, int64_t now_ms) {
       if (segment.reports() == 0) continue;
       json::object entry = told(segment, paths.access(area, region, now_ms), now_ms);
       entry["area"] = places.area_name(area);
+      if (const policy::AreaId whole = places.whole_of(area); whole != policy::no_area)
+        entry["part_of"] = places.area_name(whole);
       entry["region"] = places.region_name(region);
       segments.push_back(std::move(entry));
     }
