@@ -102,31 +102,32 @@ http::Response FirstHopServer::respond(const http::ServerRequest& request, io::I
     return answer(200, "text/javascript", race_module, "public, max-age=3600");
   if (request.path != list_path) return problem(404, "/v1/first-hops or /race.js");
   if (!is_read) return problem(405, "GET is expected");
-  const auto area = area_of(request);
-  if (!area) return problem(400, area.error().text);
-  return answer(200, "application/json", to_json(list(*area, now_ms, random)),
+  const auto client = place_of(request);
+  if (!client) return problem(400, client.error().text);
+  return answer(200, "application/json", to_json(list(*client, now_ms, random)),
                 fmt::format("private, max-age={}", zone_.ttl.count()));
 }
 
-Result<policy::AreaId> FirstHopServer::area_of(const http::ServerRequest& request) const {
+Result<policy::Places::Network> FirstHopServer::place_of(const http::ServerRequest& request) const {
   const policy::Places& places = advisor_.places();
   IpAddress address = request.peer.address;
   auto form = http::parse_form(request.query);
   if (!form) return pass(form);
   for (const auto& [name, value] : *form) {
-    if (name == "area") return places.find_area(value);
+    if (name == "area") return policy::Places::Network{.area = places.find_area(value)};
     if (name != "address") continue;
     auto told = parse_ip(value);
     if (!told) return fail(told.error().kind, "address: {}", told.error().text);
     address = *told;
   }
-  return places.network_of(address, address.is_v6() ? 128 : 32).area;
+  return places.network_of(address, address.is_v6() ? 128 : 32);
 }
 
-json::object FirstHopServer::list(policy::AreaId area, int64_t now_ms, uint64_t random) const {
+json::object FirstHopServer::list(const policy::Places::Network& client, int64_t now_ms, uint64_t random) const {
   std::vector<policy::GatewayId> all;
   for (const Known& each : gateways_) all.push_back(each.id);
-  const auto picks = first_hops(advisor_, all, area, home_, now_ms);
+  const bool is_placed = client.area == policy::no_area && client.home != policy::no_region;
+  const auto picks = first_hops(advisor_, all, client.area, is_placed ? client.home : home_, now_ms);
   std::map<uint16_t, size_t> taken;  // by region's rank: a race within one region is none
   json::array candidates;
   for (const FirstHopPick& pick : drawn(picks, picks.size(), random)) {

@@ -46,8 +46,8 @@ class FirstHopServer {
   };
   Task<http::Response> handle(http::ServerRequest request);
   /// Whom the list is for: `area`, `address`, or who asks.
-  Result<policy::AreaId> area_of(const http::ServerRequest& request) const;
-  json::object list(policy::AreaId area, int64_t now_ms, uint64_t random) const;
+  Result<policy::Places::Network> place_of(const http::ServerRequest& request) const;
+  json::object list(const policy::Places::Network& client, int64_t now_ms, uint64_t random) const;
   json::object entry(const Known& gateway) const;
 
   io::Loop& loop_;
