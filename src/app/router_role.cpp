@@ -1,7 +1,7 @@
 #include "api/rest_api.hpp"
 #include "app/media_parts.hpp"
 #include "app/role_base.hpp"
-#include "media/http_control.hpp"
+#include "media/node_fleet.hpp"
 #include "router/router.hpp"
 #include "store/memory.hpp"
 #include "store/sqlite.hpp"
