@@ -69,6 +69,8 @@ ROWS = [
         "<= 50 µs; >= 100,000; <= 5 % of a core"),
     Row("policy-http", "policy decision over HTTP keep-alive at 5,000 a second, the server on one core: p50, p99; memory a segment",
         "<= 0.3 ms, <= 2 ms; < 200 bytes"),
+    Row("probes", "STUN and OPTIONS that a gateway answers over UDP, a second of its core; its memory after five rounds, each OPTIONS on a branch of its own",
+        ">= 100,000 / >= 20,000; level"),
     Row("policy-faults", "policy servers cut off, frozen, killed, answering garbage during 500 set-ups each: calls that fail; set-up time added at p50 and p99",
         "0; <= 50 ms"),
     Row("kill", "router, policy and application server killed in a local talk, 50 times",

@@ -1,6 +1,7 @@
 // links: sip sim
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <iterator>
 #include <string>
 #include <string_view>
@@ -85,24 +86,36 @@ std::string make_response(std::string_view piece, const Heard& heard) {
 
 }  // namespace
 
-/// Pieces of the input, parted by NUL: 'q' makes a request, 'r' a response, 'S' is bytes of a stream, 'w' waits, all
-/// else is a datagram. The stack is in a call of its own, too.
+/// Pieces of the input, parted by NUL: 'q' makes a request, 'r' a response, 'S' is bytes of a stream, 'w' waits, 'z' is
+/// a stranger's datagram and 'Z' a request that he makes, all else is a datagram. The stack is in a call of its own,
+/// too.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sim::World world(1);
   sim::Host& host = world.add_host("stack", "lab");
   sim::Host& peer = world.add_host("peer", "lab");
+  sim::Host& unknown = world.add_host("unknown", "lab");
   Answerer answerer;
   Transport transport(host.loop(), host.net(), {});
   StackSettings settings;
   settings.is_reliable_provisional_preferred = true;
+  settings.answer_options = [] {
+    return OptionsAnswer{200, {{"Server", "gw (eu/de1)"}, {"Accept", "application/sdp"}}};
+  };
   Stack stack(host.loop(), transport, settings, answerer);
   answerer.stack = &stack;
-  (void)transport.listen({.protocol = Protocol::udp, .local = host.endpoint(5060), .tag = 1});
-  (void)transport.listen({.protocol = Protocol::tcp, .local = host.endpoint(5060), .tag = 2});
+  for (const auto protocol : {Protocol::udp, Protocol::tcp})
+    (void)transport.listen({.protocol = protocol,
+                            .local = host.endpoint(5060),
+                            .tag = protocol == Protocol::udp ? 1u : 2u,
+                            .is_admitted = [&peer](const IpAddress& from) { return from == peer.address(); },
+                            .answers_probes = true});
   Heard heard;
   auto socket = peer.net().open_udp(peer.endpoint(5060), [&](const Endpoint&, io::Bytes bytes) {
     heard.note({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   });
+  size_t strange_in = 0, strange_out = 0;
+  auto stranger = unknown.net().open_udp(unknown.endpoint(5060),
+                                         [&](const Endpoint&, io::Bytes bytes) { strange_out += bytes.size(); });
   auto stream = peer.net().connect(host.endpoint(5060), nullptr, {});
   InviteRequest request;
   request.uri = "sip:peer@" + peer.endpoint(5060).to_string();
@@ -119,7 +132,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     const char kind = piece.empty() ? ' ' : piece.front();
     if (kind == 'w') world.run_for(std::chrono::seconds(piece.size()));
-    if (kind == 'S' && !piece.starts_with("SIP")) {
+    if (kind == 'z' || kind == 'Z') {
+      piece = kind == 'z' ? piece.substr(1) : make_request(std::string_view(piece).substr(1), heard);
+      strange_in += piece.size();
+      (*stranger)->send(host.endpoint(5060), {reinterpret_cast<const uint8_t*>(piece.data()), piece.size()});
+      world.run_for(5ms);
+      if (10 * strange_out > 22 * strange_in) std::abort();  // to an address that may be another's
+    } else if (kind == 'S' && !piece.starts_with("SIP")) {
       stream->write(piece.substr(1));
     } else {
       if (kind == 'q') piece = make_request(std::string_view(piece).substr(1), heard);
