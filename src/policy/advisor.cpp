@@ -203,6 +203,7 @@ RerouteAnswer Advisor::reroute(const RerouteQuery& query, int64_t now_ms) {
     trouble.path.regions[trouble.path.count++] = places_.region_of(gateway);
     trouble.is_gone |= !loads_.is_open(gateway, now_ms);
   }
+  count_instances(now_ms);
   const Move move = moves_.judge(chooser_, scale_, wish, trouble);
   using Why = Move::Why;
   answer.why = word_of(move.why);

@@ -19,6 +19,7 @@ struct AccountRules {
 
 struct AdvisorSettings {
   std::string name = "policy";  ///< Of this instance, among its like.
+  size_t instances = 1;         ///< How many there are at least, this one among them.
   Mode mode = Mode::quality;
   LoadRules loads;
   MoveRules moves;
@@ -64,6 +65,7 @@ class Advisor {
   const Places& places() const { return places_; }
   const PathModel& paths() const { return paths_; }
   const GatewayLoads& loads() const { return loads_; }
+  const MoveBudget& moves() const { return moves_.budget(); }
   /// The regions of a path as people read it: "eu/de1 - na/us1".
   std::string name_of(const RegionPath& path) const;
 
@@ -75,6 +77,7 @@ class Advisor {
     bool is_new(uint64_t seq, int64_t now_ms);
   };
   void tidy(int64_t now_ms);
+  void count_instances(int64_t now_ms);
   SourceId source_of(const Summary& summary, int64_t now_ms);
   bool take(const SegmentSummary& segment, SourceId source, uint64_t seq, int64_t now_ms);
   RouteWish wish_for(const RouteQuery& query, int64_t now_ms);
@@ -95,7 +98,7 @@ class Advisor {
   std::vector<Heard> heard_;
   std::vector<Instance> instances_;  // by source; the first is this one
   Refused refused_;
-  int64_t tidied_ms_ = 0;
+  int64_t tidied_ms_ = 0, counting_since_ms_ = -1;
   uint64_t told_ = 0;  // the sequence of the last summary
 };
 

@@ -11,6 +11,8 @@ constexpr size_t instances_max = 63;
 constexpr int64_t retold_ms = 60'000;
 /// A load older than that says nothing any more.
 constexpr int64_t load_retold_ms = 10'000;
+/// An instance that says nothing this long is no part of the fleet any more, unless the settings say so.
+constexpr int64_t missed_ms = 600'000;
 
 }  // namespace
 
@@ -21,11 +23,21 @@ size_t Advisor::live_instances(int64_t now_ms) const {
   return live;
 }
 
+void Advisor::count_instances(int64_t now_ms) {
+  size_t known = 1;
+  for (size_t i = 1; i < instances_.size(); ++i)
+    known += instances_[i].heard_ms >= 0 && instances_[i].heard_ms + missed_ms >= now_ms;
+  moves_.budget().set_instances(std::max(known, settings_.instances), 1 + live_instances(now_ms));
+}
+
 Summary Advisor::summary(int64_t now_ms) {
   Summary summary;
   summary.instance = settings_.name;
   told_ = std::max(told_ + 1, static_cast<uint64_t>(std::max<int64_t>(now_ms, 1)));
   summary.seq = told_;
+  if (counting_since_ms_ < 0) counting_since_ms_ = std::max<int64_t>(now_ms, 0);
+  summary.moves = moves_.budget().counts();
+  summary.moves->since_ms = counting_since_ms_;
   for (size_t i = 0; i < places_.gateways(); ++i) {
     const auto id = static_cast<GatewayId>(i);
     if (!loads_.is_own(id) || loads_.heard_ms(id) + load_retold_ms < now_ms) continue;
@@ -90,6 +102,8 @@ Result<size_t> Advisor::take(Summary& summary, int64_t now_ms) {
     const bool is_known = take(segment, source, summary.seq, now_ms);
     (is_known ? taken : summary.left_out) += 1;
   }
+  count_instances(now_ms);
+  if (summary.moves) moves_.budget().hear(source, *summary.moves, now_ms);
   Instance& instance = instances_[source];
   instance.late += summary.seq <= instance.seq;
   instance.left_out += summary.left_out;

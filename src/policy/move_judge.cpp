@@ -25,24 +25,9 @@ double shared_part(const RegionPath& a, const Trouble& trouble) {
 
 }  // namespace
 
-bool MoveJudge::Bucket::take(double per_second, double burst, int64_t now_ms) {
-  if (at_ms < 0) tokens = burst;
-  if (at_ms >= 0 && now_ms > at_ms)
-    tokens = std::min(burst, tokens + static_cast<double>(now_ms - at_ms) * per_second / 1000);
-  at_ms = std::max(at_ms, now_ms);
-  if (tokens < 1) return false;
-  tokens -= 1;
-  return true;
-}
-
-/// The fewer moves are left, the more a move must bring.
 bool MoveJudge::may_move(double gain, bool is_dead, int64_t now_ms) {
-  if (is_dead) return rescues_.take(rules_.rescues_per_second, rules_.rescues_burst, now_ms);
-  const double left = earned_ / rules_.moves_burst;
-  const double needed = rules_.gain + (rules_.scarce_gain - rules_.gain) * (1 - left);
-  if (earned_ < 1 || gain < needed || !moves_.take(rules_.moves_per_second, rules_.moves_burst, now_ms)) return false;
-  earned_ -= 1;
-  return true;
+  if (is_dead) return budget_.take_rescue(now_ms);
+  return gain >= budget_.gain_needed() && budget_.take_move(now_ms);
 }
 
 Move MoveJudge::judge(RouteChooser& chooser, const Scale& scale, const RouteWish& wish, const Trouble& trouble) {

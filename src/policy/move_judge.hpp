@@ -1,24 +1,13 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
 
+#include "policy/move_budget.hpp"
 #include "policy/route_chooser.hpp"
 
 namespace nearend::policy {
-
-struct MoveRules {
-  double worse_than = 72;                         ///< Points below which a call may move.
-  double gain = 8;                                ///< Points that the other route must be better by;
-  double scarce_gain = 24;                        ///< so many when the fleet's moves are all but used up.
-  int64_t dwell_ms = 40'000;                      ///< From one move of a call to its next.
-  double moves_per_second = 4, moves_burst = 60;  ///< Of the whole fleet, and
-  double moves_per_call = 0.04;                   ///< no more than that of the calls that were given a route.
-  /// Of calls whose way is all but dead: waiting does them more harm than moving.
-  double rescues_per_second = 50, rescues_burst = 500;
-};
 
 /// What a call that is up sees of its way.
 struct Trouble {
@@ -40,22 +29,18 @@ struct Move {
 /// at once. Owner's thread.
 class MoveJudge {
  public:
-  explicit MoveJudge(MoveRules rules = {}) : rules_(rules), earned_(rules.moves_burst) {}
+  explicit MoveJudge(const MoveRules& rules = {}) : rules_(rules), budget_(rules) {}
   /// A call was given a route: that earns a part of a move.
-  void count_call() { earned_ = std::min(rules_.moves_burst, earned_ + rules_.moves_per_call); }
+  void count_call() { budget_.count_call(); }
+  MoveBudget& budget() { return budget_; }
+  const MoveBudget& budget() const { return budget_; }
   Move judge(RouteChooser& chooser, const Scale& scale, const RouteWish& wish, const Trouble& trouble);
 
  private:
-  struct Bucket {
-    double tokens = 0;
-    int64_t at_ms = -1;
-    bool take(double per_second, double burst, int64_t now_ms);
-  };
-  MoveRules rules_;
   bool may_move(double gain, bool is_dead, int64_t now_ms);
 
-  Bucket moves_, rescues_;
-  double earned_;
+  MoveRules rules_;
+  MoveBudget budget_;
   std::unordered_map<uint64_t, int64_t> moved_ms_;  // by the call's hash
 };
 

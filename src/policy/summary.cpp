@@ -57,6 +57,14 @@ std::optional<SegmentSummary> segment_from(const json::object& object, int64_t n
   return segment;
 }
 
+std::optional<MoveCounts> moves_from(const json::object& object) {
+  const int64_t since_ms = json_integer_or(object, "since_ms", -1), calls = json_integer_or(object, "calls", -1);
+  const int64_t moves = json_integer_or(object, "granted", -1), rescues = json_integer_or(object, "rescued", -1);
+  if (since_ms < 0 || calls < 0 || moves < 0 || rescues < 0) return std::nullopt;
+  return MoveCounts{since_ms, static_cast<uint64_t>(calls), static_cast<uint64_t>(moves),
+                    static_cast<uint64_t>(rescues)};
+}
+
 /// Each element that makes sense, to `all`.
 template <class Each, class Read>
 void take_list(const json::object& object, std::string_view key, size_t most, std::vector<Each>& all, size_t& left_out,
@@ -88,6 +96,10 @@ Result<Summary> summary_from(const json::value& value, int64_t now_ms) {
             [&](const json::object& one) { return load_from(one, now_ms); });
   take_list(object, "segments", segments_max, summary.segments, summary.left_out,
             [&](const json::object& one) { return segment_from(one, now_ms); });
+  if (const json::value* moves = object.if_contains("moves")) {
+    if (moves->is_object()) summary.moves = moves_from(moves->get_object());
+    summary.left_out += !summary.moves;
+  }
   return summary;
 }
 
@@ -116,10 +128,14 @@ json::object to_json(const Summary& summary, int64_t now_ms) {
     entry[area.empty() ? "a" : "area"] = area.empty() ? a : area;
     segments.push_back(std::move(entry));
   }
-  return {{"instance", summary.instance},
-          {"seq", summary.seq},
-          {"loads", std::move(loads)},
-          {"segments", std::move(segments)}};
+  json::object object{{"instance", summary.instance},
+                      {"seq", summary.seq},
+                      {"loads", std::move(loads)},
+                      {"segments", std::move(segments)}};
+  if (const auto& moves = summary.moves)
+    object["moves"] = json::object{
+        {"since_ms", moves->since_ms}, {"calls", moves->calls}, {"granted", moves->moves}, {"rescued", moves->rescues}};
+  return object;
 }
 
 }  // namespace nearend::policy

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.hpp"
 #include "policy/gateway_loads.hpp"
+#include "policy/move_budget.hpp"
 #include "policy/segment.hpp"
 
 namespace nearend::policy {
@@ -30,7 +32,8 @@ struct Summary {
   uint64_t seq = 0;  ///< Rises with every summary, also over a restart: it begins with the wall clock.
   std::vector<LoadSummary> loads;
   std::vector<SegmentSummary> segments;
-  size_t left_out = 0;  ///< What made no sense in it.
+  std::optional<MoveCounts> moves = {};  ///< Nothing: an instance that does not tell.
+  size_t left_out = 0;                   ///< What made no sense in it.
 };
 
 /// Another instance as it is known here.

@@ -20,6 +20,7 @@ http::Response json_response(int status, const json::object& object) {
 policy::AdvisorSettings advisor_settings(const Settings& settings) {
   policy::AdvisorSettings advisor;
   advisor.name = settings.name;
+  advisor.instances = 1 + settings.peers.size();
   advisor.mode = settings.mode;
   advisor.loads.penalty_from = settings.penalty_from;
   advisor.loads.exclude_from = settings.exclude_from;
