@@ -53,6 +53,8 @@ class Advisor {
   /// summaries in any order, some of them twice or not at all, lead to the same beliefs. What nobody knows of or could
   /// be is counted in `summary.left_out`; an error when the instance is not to be believed at all.
   Result<size_t> take(Summary& summary, int64_t now_ms);
+  /// Something was given to a gateway otherwise than by a route; it holds until the gateway's reports have it.
+  void reserve(GatewayId gateway, double units, int64_t now_ms) { loads_.reserve(gateway, units, now_ms); }
   /// What was heard here lately, for the others.
   Summary summary(int64_t now_ms);
   const std::vector<Instance>& instances() const { return instances_; }

@@ -133,13 +133,29 @@ struct RerouteAnswer {
 };
 
 struct ResourceQuery {
-  std::string call, account, kind, near_region, router_region;
+  std::string call, account;
+  std::string kind;  ///< A feature of the catalogue: play, local-tts, record, collect, bridge, transcode.
+  std::string near_region, router_region;
+  std::string near_gateway = {};  ///< Instead of near_region.
+  std::string codec = {};         ///< Or a file's format: what lists its own, as "record/mp3", must list this one.
+  double units = 1;               ///< Of a gateway's capacity that must be free.
+  bool may_be_remote = true;
+};
+/// Where a resource is, and the milliseconds there and back that it adds.
+struct ResourceChoice {
+  std::string region, gateway;
+  std::string uri;  ///< Of a media node that others may use there, else of the gateway; empty: the router's own.
+  double added_ms = 0;
 };
 struct ResourceAnswer {
-  std::string region;
+  std::string region;  ///< Empty: nowhere.
   bool is_local = false;
   std::string reason;
   bool is_fallback = false;
+  std::string gateway = {}, uri = {};
+  double added_ms = 0;
+  int64_t lease_ms = 0;  ///< So long room is held for it.
+  std::vector<ResourceChoice> alternatives = {};
 };
 
 struct GatewayReport;

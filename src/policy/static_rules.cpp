@@ -93,7 +93,13 @@ RouteAnswer static_route(const Topology& topology, const RouteQuery& query) {
 ResourceAnswer static_resource(const Topology& topology, const ResourceQuery& query) {
   for (const GatewayEntry& gateway : topology.gateways)
     if (gateway.region == query.near_region && has(gateway.features, query.kind))
-      return {gateway.region, true, fmt::format("{} has {}", gateway.region, query.kind)};
+      return {.region = gateway.region,
+              .is_local = true,
+              .reason = fmt::format("{} has {}", gateway.region, query.kind),
+              .gateway = gateway.name,
+              .uri = gateway.link_uri};
+  if (!query.may_be_remote)
+    return {"", false, fmt::format("{} has no {}; no other region is wanted", query.near_region, query.kind)};
   return {query.router_region, false,
           fmt::format("{} has no {}; the router's region does it", query.near_region, query.kind)};
 }

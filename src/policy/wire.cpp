@@ -97,12 +97,18 @@ json::object to_json(const RerouteQuery& query) {
 }
 
 json::object to_json(const ResourceQuery& query) {
-  return {{"call", query.call},
-          {"account", query.account},
-          {"kind", query.kind},
-          {"near", json::object{{"region", query.near_region}}},
-          {"router_region", query.router_region},
-          {"prefer", "local"}};
+  json::object near{{"region", query.near_region}};
+  if (!query.near_gateway.empty()) near["gateway"] = query.near_gateway;
+  json::object object{{"call", query.call},
+                      {"account", query.account},
+                      {"kind", query.kind},
+                      {"near", near},
+                      {"router_region", query.router_region},
+                      {"units", query.units},
+                      {"prefer", "local"},
+                      {"accept_remote", query.may_be_remote}};
+  if (!query.codec.empty()) object["codec"] = query.codec;
+  return object;
 }
 
 json::object to_json(const RouterAnswer& answer) {
@@ -138,7 +144,19 @@ json::object to_json(const RerouteAnswer& answer) {
 }
 
 json::object to_json(const ResourceAnswer& answer) {
-  return {{"region", answer.region}, {"local", answer.is_local}, {"reason", answer.reason}};
+  json::object object{{"region", answer.region},
+                      {"local", answer.is_local},
+                      {"reason", answer.reason},
+                      {"added_ms", answer.added_ms},
+                      {"lease_ms", answer.lease_ms}};
+  if (!answer.gateway.empty()) object["gateway"] = answer.gateway;
+  if (!answer.uri.empty()) object["uri"] = answer.uri;
+  json::array others;
+  for (const ResourceChoice& other : answer.alternatives)
+    others.push_back(json::object{
+        {"region", other.region}, {"gateway", other.gateway}, {"uri", other.uri}, {"added_ms", other.added_ms}});
+  object["alternatives"] = std::move(others);
+  return object;
 }
 
 Result<RouterQuery> router_query_from(const json::value& value) {
@@ -232,9 +250,23 @@ Result<ResourceQuery> resource_query_from(const json::value& value) {
   auto kind = json_string(**object, "kind");
   if (!kind) return pass(kind);
   const json::value* near = (*object)->if_contains("near");
-  if (!near || !near->is_object()) return fail(Error::Kind::invalid, "'near' must be an object with a region");
-  return ResourceQuery{json_string_or(**object, "call", ""), json_string_or(**object, "account", ""), std::move(*kind),
-                       json_string_or(near->get_object(), "region", ""), json_string_or(**object, "router_region", "")};
+  if (!near || !near->is_object())
+    return fail(Error::Kind::invalid, "'near' must be an object with a region or a gateway");
+  ResourceQuery query{.call = json_string_or(**object, "call", ""),
+                      .account = json_string_or(**object, "account", ""),
+                      .kind = std::move(*kind),
+                      .near_region = json_string_or(near->get_object(), "region", ""),
+                      .router_region = json_string_or(**object, "router_region", ""),
+                      .near_gateway = json_string_or(near->get_object(), "gateway", ""),
+                      .codec = json_string_or(**object, "codec", ""),
+                      .units = json_number_or(**object, "units", 1),
+                      .may_be_remote = json_bool_or(**object, "accept_remote", true)};
+  if (query.near_region.empty() && query.near_gateway.empty())
+    return fail(Error::Kind::invalid, "'near' must name a region or a gateway");
+  constexpr double units_most = 10'000;
+  if (!(query.units > 0) || query.units > units_most)
+    return fail(Error::Kind::invalid, "'units' must be above 0 and at most {}", units_most);
+  return query;
 }
 
 Result<RouterAnswer> router_answer_from(const json::value& value) {
@@ -298,8 +330,13 @@ Result<ResourceAnswer> resource_answer_from(const json::value& value) {
   if (!object) return pass(object);
   auto region = json_string(**object, "region");
   if (!region) return pass(region);
-  return ResourceAnswer{std::move(*region), json_bool_or(**object, "local", false),
+  ResourceAnswer answer{std::move(*region), json_bool_or(**object, "local", false),
                         json_string_or(**object, "reason", "")};
+  answer.gateway = json_string_or(**object, "gateway", "");
+  answer.uri = json_string_or(**object, "uri", "");
+  answer.added_ms = json_number_or(**object, "added_ms", 0);
+  answer.lease_ms = json_integer_or(**object, "lease_ms", 0);
+  return answer;
 }
 
 }  // namespace nearend::policy

@@ -1,4 +1,4 @@
-// Which router, and where a media resource is used: by live delays and loads.
+// Which router: by live delays and loads.
 #include <algorithm>
 
 #include "policy_server/server.hpp"
@@ -66,38 +66,6 @@ policy::RouterAnswer Server::pick_routers(const policy::RouterQuery& query, int6
   }
   remember(fmt::format("router for {}", query.region), picked.reason, now_ms);
   return picked;
-}
-
-std::string Server::lacks(std::string_view region, std::string_view kind, int64_t now_ms) const {
-  const policy::RegionId id = advisor_.places().region(region);
-  bool has_kind = false;
-  if (id != policy::no_region)
-    for (const policy::GatewayId gateway : advisor_.places().gateways_in(id)) {
-      const auto& features = advisor_.places().entry(gateway).features;
-      if (std::ranges::find(features, kind) == features.end()) continue;
-      has_kind = true;
-      const policy::GatewayLoads& loads = advisor_.loads();
-      if (loads.is_open(gateway, now_ms) && !loads.is_full(loads.share(gateway, now_ms))) return {};
-    }
-  return has_kind ? fmt::format("{} has no room for {}", region, kind) : fmt::format("{} has no {}", region, kind);
-}
-
-/// In the callers' region if it can; else where it adds least delay, the router's region at the latest.
-policy::ResourceAnswer Server::pick_resource(const policy::ResourceQuery& query, int64_t now_ms) {
-  if (advisor_.mode_of(query.account) == policy::Mode::static_rules) return policy::static_resource(topology_, query);
-  const std::string why = lacks(query.near_region, query.kind, now_ms);
-  if (why.empty()) return {query.near_region, true, fmt::format("{} has {}", query.near_region, query.kind)};
-  policy::ResourceAnswer answer{query.router_region, false, fmt::format("{}; the router's region does it", why)};
-  double least_ms = query.router_region.empty() ? 1e9 : rtt_ms(query.near_region, query.router_region, now_ms);
-  for (const policy::RegionId id : advisor_.places().served()) {
-    const std::string& region = advisor_.places().region_name(id);
-    const double added_ms = rtt_ms(query.near_region, region, now_ms);
-    if (region == query.near_region || added_ms >= least_ms || !lacks(region, query.kind, now_ms).empty()) continue;
-    least_ms = added_ms;
-    answer.region = region;
-    answer.reason = fmt::format("{}; {} adds least, {:.0f} ms there and back", why, region, added_ms);
-  }
-  return answer;
 }
 
 }  // namespace nearend::policy_server

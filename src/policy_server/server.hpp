@@ -76,7 +76,10 @@ class Server {
 
   Result<json::object> answer(std::string_view path, const json::value& body, int64_t now_ms);
   policy::RouterAnswer pick_routers(const policy::RouterQuery& query, int64_t now_ms);
-  policy::ResourceAnswer pick_resource(const policy::ResourceQuery& query, int64_t now_ms);
+  policy::ResourceAnswer pick_resource(policy::ResourceQuery query, int64_t now_ms);
+  Result<policy::GatewayId> resource_in(std::string_view region, const policy::ResourceQuery& query,
+                                        int64_t now_ms) const;
+  policy::ResourceChoice resource_at(policy::GatewayId gateway, double added_ms) const;
   Result<json::object> explain(const json::value& body, int64_t now_ms);
   Result<json::object> take_reports(const json::value& body, int64_t now_ms);
   Result<json::object> take_summary(const json::value& body, int64_t now_ms);
@@ -92,8 +95,6 @@ class Server {
   double rtt_ms(std::string_view a, std::string_view b, int64_t now_ms) const;
   /// Moves what is loaded to the end, leaves out what is full, and says so in `reason`; how many are neither.
   size_t guard(std::vector<policy::RouterChoice>& routers, std::string& reason, int64_t now_ms) const;
-  /// Why a region cannot give this resource now; empty when it can.
-  std::string lacks(std::string_view region, std::string_view kind, int64_t now_ms) const;
   void remember(std::string question, std::string_view reason, int64_t now_ms);
   void record(const http::ServerRequest& request, const http::Response& response, int64_t now_ms);
 

@@ -39,7 +39,7 @@ void Call::run(Script script, std::function<void(const std::string&)> on_finishe
   on_finished_ = std::move(on_finished);
   limit_.start(services_.tools.settings.call_length_max, [this] { end("SIP;cause=200;text=\"Time limit\""); });
   record_.write(status());
-  scope_.spawn(ask_for_advice());
+  ask_for_advice();
   scope_.spawn(run_script(std::move(script)));
 }
 
@@ -54,21 +54,25 @@ Task<void> Call::run_script(Script script) {
   on_finished_(sid());
 }
 
-/// One question a call, while the document is being fetched: prompts then wait for nobody.
-Task<void> Call::ask_for_advice() {
+/// While the document is being fetched: work then waits for nobody.
+void Call::ask_for_advice() {
   const GatewayFacts& gateway = caller_.leg().gateway();
-  const bool is_able = gateway.has("play");
   const Relays* relays = services_.tools.relays;
-  if (!is_able && (relays == nullptr || relays->is_alone())) co_return;  // The catalogue has decided.
+  const bool has_third_region = relays != nullptr && !relays->is_alone();
+  for (const char* need : {"play", "local-tts", "collect", "record"})
+    if (gateway.has(need) || has_third_region) scope_.spawn(ask_for_advice(need, gateway.has(need)));
+}
+
+Task<void> Call::ask_for_advice(std::string need, bool is_able) {
   policy::ResourceQuery query{.call = sid(),
                               .account = start_.facts.account_sid,
-                              .kind = "play",
-                              .near_region = gateway.region,
+                              .kind = need,
+                              .near_region = caller_.leg().gateway().region,
                               .router_region = services_.tools.settings.region};
   policy::ResourceAnswer answer = co_await services_.policy.pick_resource(std::move(query));
   // A fallback knows no more than the gateway's own catalogue, which is fresher.
   if (answer.is_fallback || (answer.is_local && !is_able)) co_return;
-  caller_.set_prompt_advice(answer.is_local, answer.region, answer.reason);
+  caller_.set_advice({std::move(need), answer.is_local, std::move(answer.region), std::move(answer.reason)});
 }
 
 void Call::end(std::string_view reason) {

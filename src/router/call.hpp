@@ -82,7 +82,8 @@ class Call final : public call::Control {
 
  private:
   Task<void> run_script(Script script);
-  Task<void> ask_for_advice();
+  void ask_for_advice();
+  Task<void> ask_for_advice(std::string need, bool is_able);
   Task<bool> save();
   void on_caller(LegEvent event);
   void on_progress(const call::LegProgress& progress);

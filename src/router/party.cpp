@@ -6,17 +6,20 @@
 #include "telemetry/metrics.hpp"
 
 namespace nearend::router {
+namespace {
+
+/// What it takes to play something, before it is known what.
+const std::vector<std::string> first_prompt{"play"};
+
+}  // namespace
 
 Party::Party(Tools& tools, std::unique_ptr<LinkLeg> leg, PlanNote note)
-    : tools_(tools), leg_(std::move(leg)), note_(std::move(note)), prompt_desk_(&tools.desk), scope_(tools.loop()) {
+    : tools_(tools), leg_(std::move(leg)), note_(std::move(note)), scope_(tools.loop()) {
   leg_->set_handler([this](LegEvent event) { on_event(std::move(event)); });
 }
 
-void Party::set_prompt_advice(bool is_local, std::string_view region, std::string reason) {
-  is_prompt_local_ = is_local;
-  MediaDesk* desk = is_local || tools_.relays == nullptr ? nullptr : tools_.relays->find(region);
-  prompt_desk_ = desk == nullptr ? &tools_.desk : desk;
-  prompt_reason_ = std::move(reason);
+void Party::set_advice(Advice advice) {
+  advice_.push_back(std::move(advice));
 }
 
 void Party::on_event(LegEvent event) {
@@ -60,7 +63,7 @@ Task<void> Party::answer_offer(sip::ServerTransactionId transaction) {
   is_offered_ = true;
   if (!offer_) offer_.emplace(tools_.loop());
   if (leg_->theirs() && are_prompts_remote()) {
-    auto held = co_await hold_anchor(prompt_desk());
+    auto held = co_await hold_anchor(desk_for(first_prompt));
     auto node = held ? leg_->speaker().node(*leg_->theirs(), anchor_->info()) : Result<std::string>(pass(held));
     if (node) sdp = std::move(*node);
   }
@@ -75,7 +78,7 @@ Task<Result<void>> Party::answer(bool are_prompts_expected) {
   if (leg_->is_answered()) co_return Result<void>();
   if (!leg_->theirs()) co_return fail(Error::Kind::invalid, "leg {}: its INVITE had no description", leg_->id());
   if (are_prompts_expected && are_prompts_remote()) {
-    auto moved = co_await to_node(prompt_desk());
+    auto moved = co_await to_node(desk_for(first_prompt));
     if (moved || leg_->is_over()) co_return moved;
   }
   if (anchor_) std::exchange(anchor_, nullptr)->release();  // Of early media that came to nothing.

@@ -49,9 +49,14 @@ class Party {
   void set_owner(LinkLeg::EventHandler owner) { owner_ = std::move(owner); }
   /// A verb that needs them hears of the events first. One at a time; {} takes it back.
   void set_observer(LinkLeg::EventHandler observer) { observer_ = std::move(observer); }
-  /// The policy server's word on where prompts run best: in the leg's region, else in `region`, the router's or a third
-  /// one whose media node the router may use.
-  void set_prompt_advice(bool is_local, std::string_view region, std::string reason);
+  /// The policy server's word on where something that work needs (play, local-tts, collect, record) is used best.
+  struct Advice {
+    std::string need;
+    bool is_local = false;  ///< In the leg's region; else
+    std::string region;     ///< in this one, the router's or a third one whose media node the router may use.
+    std::string reason;
+  };
+  void set_advice(Advice advice);
 
   /// Answers the gateway's INVITE: without media, or, when prompts are to follow and run there, at the router.
   Task<Result<void>> answer(bool are_prompts_expected);
@@ -93,12 +98,14 @@ class Party {
   Task<Result<void>> to_node(MediaDesk& desk);
   /// An anchor there, facing the gateway; one that is elsewhere is let go.
   Task<Result<void>> hold_anchor(MediaDesk& desk);
-  MediaDesk& prompt_desk() const { return *prompt_desk_; }
+  /// Where work that needs this runs when it does not in the leg's region.
+  MediaDesk& desk_for(const std::vector<std::string>& needs) const;
+  const Advice* advice_on(const std::vector<std::string>& needs) const;
   void drop_lost_anchor();
   Task<void> await_offer();
   Task<WorkEnd> run_local(const Work& work);
   Task<WorkEnd> run_remote(Work work);
-  void leave_third_region(MediaDesk*& desk, std::string_view why);
+  void leave_third_region(std::string_view why);
   static Task<WorkEnd> run_at(std::shared_ptr<NodeAnchor> anchor, Work work);
   call::Decision plan_prompt(const std::string& verb, const Work& work) const;
   bool are_prompts_remote() const;
@@ -117,9 +124,8 @@ class Party {
   bool is_offered_ = false;               ///< It has come since the last bridge.
   uint32_t anchors_asked_ = 0;
   std::optional<io::Reply<bool>> over_;  ///< While wait_over() waits.
-  std::optional<bool> is_prompt_local_;
-  std::string prompt_reason_;
-  MediaDesk* prompt_desk_;  ///< The router's own, or a third region's.
+  std::vector<Advice> advice_;
+  bool has_left_third_region_ = false;
   io::Scope scope_;
 };
 

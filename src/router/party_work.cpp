@@ -2,6 +2,7 @@
 
 #include "link/outcome.hpp"
 #include "router/party.hpp"
+#include "router/relays.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/metrics.hpp"
 
@@ -55,10 +56,40 @@ Party::WorkEnd end_from_node(Result<NodeAnchor::JobEnd> end) {
 
 }  // namespace
 
+/// That which sends it elsewhere, if any does; else that it may stay, once that is known of all it needs.
+const Party::Advice* Party::advice_on(const std::vector<std::string>& needs) const {
+  const Advice* found = nullptr;
+  size_t known = 0;
+  for (const std::string& need : needs) {
+    const auto one = std::ranges::find(advice_, need, &Advice::need);
+    if (one == advice_.end()) continue;
+    ++known;
+    if (found == nullptr || found->is_local) found = &*one;
+  }
+  return known == needs.size() || (found != nullptr && !found->is_local) ? found : nullptr;
+}
+
+/// A third region's node where all that is needed and cannot be had in the leg's is best used there.
+MediaDesk& Party::desk_for(const std::vector<std::string>& needs) const {
+  MediaDesk* desk = nullptr;
+  if (has_left_third_region_ || tools_.relays == nullptr) return tools_.desk;
+  for (const std::string& need : needs) {
+    if (need == "record") return tools_.desk;  // Recordings are kept where the router's are.
+    const auto one = std::ranges::find(advice_, need, &Advice::need);
+    if (one == advice_.end() || one->is_local) continue;
+    MediaDesk* there = tools_.relays->find(one->region);
+    if (there == nullptr || (desk != nullptr && there != desk)) return tools_.desk;
+    desk = there;
+  }
+  return desk == nullptr ? tools_.desk : *desk;
+}
+
 call::Decision Party::plan_prompt(const std::string& verb, const Work& work) const {
   call::Step step{.verb = verb, .needs = needs_of(work), .legs = {leg_->place()}, .preference = tools_.settings.plan};
-  step.is_resource_local = is_prompt_local_;
-  step.resource_reason = prompt_reason_;
+  if (const Advice* advice = advice_on(step.needs)) {
+    step.is_resource_local = advice->is_local;
+    step.resource_reason = advice->reason;
+  }
   return call::plan_step(step);
 }
 
@@ -105,19 +136,20 @@ Task<Party::WorkEnd> Party::run_local(const Work& work) {
 }
 
 /// The third region does not do it: it is done at the router, and so is what follows.
-void Party::leave_third_region(MediaDesk*& desk, std::string_view why) {
+void Party::leave_third_region(std::string_view why) {
   telemetry::info("prompts come to the router", {{"leg", leg_->id()}, {"why", why}});
-  desk = prompt_desk_ = &tools_.desk;
+  has_left_third_region_ = true;
 }
 
 /// What runs on a media node that is lost is begun again on another one.
 Task<Party::WorkEnd> Party::run_remote(Work work) {
-  // Recordings are kept where the router's are.
-  MediaDesk* desk = std::holds_alternative<media::RecordRequest>(work) ? &tools_.desk : &prompt_desk();
+  const std::vector<std::string> needs = needs_of(work);
   for (int tries = 0;; ++tries) {
-    auto moved = co_await to_node(*desk);
-    if (!moved && desk != &tools_.desk && !leg_->is_over()) {
-      leave_third_region(desk, moved.error().text);
+    MediaDesk& desk = desk_for(needs);
+    const bool is_third = &desk != &tools_.desk;
+    auto moved = co_await to_node(desk);
+    if (!moved && is_third && !leg_->is_over()) {
+      leave_third_region(moved.error().text);
       continue;
     }
     if (!moved) co_return std::move(moved.error());
@@ -127,8 +159,8 @@ Task<Party::WorkEnd> Party::run_remote(Work work) {
     WorkEnd end = co_await run_at(anchor, std::move(again));
     const auto* error = std::get_if<Error>(&end);
     const bool is_unable = error != nullptr && error->kind == Error::Kind::unsupported;
-    if (desk != &tools_.desk && (is_unable || anchor->is_lost()) && !leg_->is_over()) {
-      leave_third_region(desk, is_unable ? error->text : "its media node is gone");
+    if (is_third && (is_unable || anchor->is_lost()) && !leg_->is_over()) {
+      leave_third_region(is_unable ? error->text : "its media node is gone");
       continue;
     }
     if (!anchor->is_lost() || leg_->is_over() || tries >= lost_nodes_max) co_return end;

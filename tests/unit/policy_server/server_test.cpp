@@ -107,6 +107,41 @@ TEST_CASE("an account stays at its router until another is clearly nearer, by wh
   CHECK(first() == "b");
 }
 
+TEST_CASE("a resource's answer says at whose node, for how long, and what else there is") {
+  sim::World world(1);
+  sim::Host& host = world.add_host("policy", "us");
+  Server server(host.loop(), host.http_servers(), {},
+                {.gateways = {{"de-gw", "eu/de1", "sip:192.0.2.1:5070", {"play", "record/wav"}, {""}},
+                              {"fr-gw", "eu/fr1", "sip:192.0.2.2:5070", {"play", "record/mp3", "record/wav"}, {""}},
+                              {"nl-gw", "eu/nl1", "sip:192.0.2.3:5070", {"record"}, {""}}},
+                 .routers = {{"a", "us/va1", "sip:192.0.2.9:5071", ""}},
+                 .rtts = {{"eu/de1", "us/va1", 90}, {"eu/de1", "eu/fr1", 10}, {"eu/de1", "eu/nl1", 14}}});
+  const auto ask = [&](std::string_view rest, std::string_view near = R"("gateway":"de-gw")") {
+    return server.respond(
+        {.method = "POST",
+         .target = "/v1/media-resources",
+         .path = "/v1/media-resources",
+         .body = fmt::format(R"({{"kind":"record","near":{{{}}},"router_region":"us/va1"{}}})", near, rest)},
+        1000);
+  };
+  CHECK(json_bool_or(parse_json(ask("").body)->get_object(), "local", false));
+  CHECK(ask(R"(,"codec":"WAV")").body.contains(R"("gateway":"de-gw")"));
+  const json::value told = *parse_json(ask(R"(,"codec":"mp3")").body);
+  const json::object& mp3 = told.get_object();
+  CHECK(json_string_or(mp3, "gateway", "") == "fr-gw");
+  CHECK(json_string_or(mp3, "uri", "") == "sip:192.0.2.2:5070");
+  CHECK(json_number_or(mp3, "added_ms", 0) == doctest::Approx(10));
+  CHECK(json_integer_or(mp3, "lease_ms", 0) > 0);
+  REQUIRE(mp3.at("alternatives").get_array().size() == 2);
+  CHECK(json_string_or(mp3.at("alternatives").get_array()[0].get_object(), "region", "") == "eu/nl1");
+  CHECK(json_string_or(mp3.at("alternatives").get_array()[1].get_object(), "region", "") == "us/va1");
+  CHECK(ask(R"(,"codec":"mp3","units":2000)").body.contains("eu/fr1 has no room") == false);
+  CHECK(ask(R"(,"codec":"mp3","units":2000)").body.contains(R"("region":"us/va1","local":false)"));
+  CHECK(ask(R"(,"codec":"mp3","accept_remote":false)").body.contains(R"("region":"","local":false)"));
+  CHECK(ask("", R"("country":"de")").body.contains("'near' must name a region or a gateway"));
+  CHECK(ask(R"(,"units":-1)").body.contains("'units' must be above 0"));
+}
+
 TEST_CASE("a resource is used in the callers' region while it has room, else where it adds least delay") {
   sim::World world(1);
   sim::Host& host = world.add_host("policy", "us");

@@ -64,6 +64,7 @@ struct Bench {
   explicit Bench(Settings settings = defaults(), bool has_verbs = true)
       : host(far_away(world)),
         media(host.loop(), host.address()),
+        third(host.loop(), *parse_ip("198.51.100.77")),
         router(settings, host.world(), host.http_client(), host.http_servers(), media, policy, store, live) {
     if (has_verbs) router.set_script([this](Call& call) { return run(call); });
     REQUIRE(router.start());
@@ -112,6 +113,7 @@ struct Bench {
   World world;
   sim::Host& host;
   FakeMedia media;
+  FakeMedia third;  ///< Of a third region; for add_relay().
   TablePolicy policy;
   store::MemoryStore store;
   store::MemoryLiveState live;

@@ -7,9 +7,7 @@ namespace {
 
 /// A caller in a region that cannot play, and a third one that can, nearer than the router.
 struct Prompts : Bench {
-  Prompts()
-      : near(*this, "eu-gw1", "eu/de1", "198.51.100.7:5070", {"bridge"}),
-        third(host.loop(), *parse_ip("198.51.100.77")) {
+  Prompts() : near(*this, "eu-gw1", "eu/de1", "198.51.100.7:5070", {"bridge"}) {
     add_gateway("eu-gw1", "eu/de1", "198.51.100.7:5070", {"+4"}, {"bridge"});
     policy.resource = policy::ResourceAnswer{"af/za1", false, "eu/de1 has no play; af/za1 adds least"};
     router.add_relay("af/za1", third);
@@ -29,13 +27,12 @@ struct Prompts : Bench {
   }
 
   FakeGateway near;
-  FakeMedia third;
   std::optional<call::PlayResult> played;
 };
 
 /// A talk whose media goes by the third region.
 struct RelayedTalk : DialBench {
-  RelayedTalk() : third(host.loop(), *parse_ip("198.51.100.77")) {
+  RelayedTalk() {
     router.add_relay("af/za1", third);
     talk();
     near.say(near.caller, "reroute",
@@ -43,7 +40,6 @@ struct RelayedTalk : DialBench {
              R"({"gateway":"eu-gw2","region":"eu/ie1"}],"seen":{}})");
     world.run(300ms);
   }
-  FakeMedia third;
 };
 
 TEST_CASE("prompts run in the third region that the policy server names, and recordings at the router") {
