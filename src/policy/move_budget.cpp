@@ -22,7 +22,7 @@ double more(uint64_t told, uint64_t before, double& allowed) {
 MoveBudget::MoveBudget(const MoveRules& rules)
     : rules_(rules),
       moves_{.per_second = rules.moves_per_second, .burst = rules.moves_burst},
-      rescues_{.per_second = rules.rescues_per_second, .burst = rules.rescues_burst},
+      rescues_{.per_second = rules.rescues_per_second, .burst = rules.rescues_burst, .takes_all_at_once = true},
       earned_(rules.moves_burst),
       part_earned_(rules.moves_burst) {}
 
@@ -38,7 +38,7 @@ void MoveBudget::Account::fill(double known, double live, int64_t now_ms) {
   const double seconds = at_ms < 0 ? 0 : static_cast<double>(std::max<int64_t>(now_ms - at_ms, 0)) / 1000;
   at_ms = std::max(at_ms, now_ms);
   fleet = std::min(burst * reached, fleet + per_second * reached * seconds);
-  own = std::min(burst / known, own + per_second * reached * seconds);
+  own = std::min(takes_all_at_once ? burst * reached : burst / known, own + per_second * reached * seconds);
   part = std::min(burst / known, part + per_second / known * seconds);
 }
 

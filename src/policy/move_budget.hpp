@@ -52,9 +52,10 @@ class MoveBudget {
   /// Of one kind of moves, filled by time.
   struct Account {
     double per_second = 0, burst = 0;
-    double fleet = 0;  // of all, below 0 where others' moves are not paid yet
-    double own = 0;    // what we may spend of it at once
-    double part = 0;   // ours in any case
+    bool takes_all_at_once = false;  // one instance may spend the whole burst before the others hear of it
+    double fleet = 0;                // of all, below 0 where others' moves are not paid yet
+    double own = 0;                  // what we may spend of it at once
+    double part = 0;                 // ours in any case
     int64_t at_ms = -1;
     void fill(double known, double live, int64_t now_ms);
     bool has(bool is_fleet_earned, bool is_part_earned) const;

@@ -141,6 +141,21 @@ TEST_CASE("an instance that tells what cannot be leaves the others their part an
   CHECK(rate([&](int second) { return MoveCounts{1, 0, second % 2 ? UINT64_MAX : 0, 0}; }) >= 4 * 60 - 70);
 }
 
+TEST_CASE("calls that are all but dead wait for nobody, and what they took is paid") {
+  MoveBudget one(MoveRules{}), other(MoveRules{});
+  for (MoveBudget* each : {&one, &other}) each->set_instances(3, 3);
+  other.hear(1, {1, 0, 0, 0}, 1000);
+  int rescued = 0, more = 0;
+  for (int i = 0; i < 1000; ++i) rescued += one.take_rescue(1000);
+  CHECK(rescued == 500);
+  MoveCounts told = one.counts();
+  told.since_ms = 1;
+  other.hear(1, told, 1000);
+  for (int i = 0; i < 1000; ++i) more += other.take_rescue(1000);
+  CHECK(more >= 165);  // its part
+  CHECK(more <= 167);
+}
+
 TEST_CASE("counts in any order, some twice, come to the same") {
   std::mt19937 chance(1);
   std::vector<MoveCounts> told;
