@@ -23,6 +23,8 @@ Advisor::Advisor(const Topology& topology, AdvisorSettings settings)
       places_(topology),
       paths_(places_),
       loads_(places_, settings_.loads),
+      book_(places_),
+      provider_choice_(places_, book_, loads_, paths_, settings_.providers),
       chooser_(places_, paths_, loads_),
       moves_(settings_.moves),
       heard_(places_.gateways()),
@@ -172,7 +174,16 @@ RouteAnswer Advisor::route(const RouteQuery& query, int64_t now_ms) {
   const bool is_by_number = query.a.area.empty() && query.b.area.empty() && query.b.gateway.empty();
   if (mode == Mode::static_rules && is_by_number) return by_rules(query, now_ms);
   loads_.set_instances(1 + static_cast<double>(live_instances(now_ms)));
-  const RouteWish wish = wish_for(query, now_ms);
+  RouteWish wish = wish_for(query, now_ms);
+  // A SIP address is called as it is; a number is called by whoever takes it.
+  const bool is_for_provider =
+      !wish.number.empty() && !query.b.address.starts_with("sip") && mode != Mode::static_rules;
+  const ProviderWish provider_wish{
+      .call = query.call, .number = wish.number, .mode = mode, .exclude = {}, .now_ms = now_ms};
+  if (is_for_provider) {
+    provider_choice_.survey(provider_wish);
+    wish.lost = &provider_choice_.lost();
+  }
   const Decision decision = chooser_.choose(wish);
   moves_.count_call();
   RouteAnswer answer;
@@ -183,6 +194,7 @@ RouteAnswer Advisor::route(const RouteQuery& query, int64_t now_ms) {
   describe(answer, decision.routes.front());
   for (size_t i = 1; i < decision.routes.size(); ++i)
     answer.alternatives.push_back(hops_of(decision.routes[i].gateways));
+  if (is_for_provider) add_providers(answer, provider_wish, decision);
   return answer;
 }
 
@@ -288,6 +300,10 @@ size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
       paths_.take(own, other, segment.measured, at_ms);
     }
     ++taken;
+  }
+  for (const ProviderReport& provider : report.providers) {
+    const bool is_kept = book_.take(gateway, provider, report.seq, at_ms, now_ms);
+    ++(is_kept ? taken : refused_.unknown);
   }
   return taken;
 }

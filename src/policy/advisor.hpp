@@ -6,6 +6,7 @@
 
 #include "policy/move_judge.hpp"
 #include "policy/policy.hpp"
+#include "policy/provider_choice.hpp"
 #include "policy/report.hpp"
 #include "policy/summary.hpp"
 
@@ -23,6 +24,7 @@ struct AdvisorSettings {
   Mode mode = Mode::quality;
   LoadRules loads;
   MoveRules moves;
+  ProviderRules providers;
   std::vector<AccountRules> accounts;
 };
 
@@ -31,7 +33,7 @@ struct Refused {
   uint64_t strangers = 0;  ///< Reports of gateways that the topology does not know.
   uint64_t repeated = 0;   ///< Reports that were heard before.
   uint64_t clocks = 0;     ///< Reports whose time cannot be: they count as of now.
-  uint64_t unknown = 0;    ///< Segments of regions that the topology does not know.
+  uint64_t unknown = 0;    ///< Segments of regions that the topology does not know, providers above the number kept.
 };
 
 /// The policy itself: takes reports, answers questions. Time comes in with each of them, randomness from the calls'
@@ -41,6 +43,10 @@ class Advisor {
   Advisor(const Topology& topology, AdvisorSettings settings);
 
   RouteAnswer route(const RouteQuery& query, int64_t now_ms);
+  /// Providers for a number, best first, of all gateways; the first counts as taken.
+  ProviderAnswer providers(const ProviderQuery& query, int64_t now_ms);
+  /// The same for people: nothing is taken.
+  ProviderAnswer explain_providers(const ProviderQuery& query, int64_t now_ms);
   RerouteAnswer reroute(const RerouteQuery& query, int64_t now_ms);
   /// All candidates of a question with what is believed of them, best first, for people.
   std::vector<RatedPath> candidates(const RouteQuery& query, int64_t now_ms);
@@ -68,6 +74,7 @@ class Advisor {
   const PathModel& paths() const { return paths_; }
   const GatewayLoads& loads() const { return loads_; }
   const MoveBudget& moves() const { return moves_.budget(); }
+  const ProviderBook& provider_book() const { return book_; }
   /// The regions of a path as people read it: "eu/de1 - na/us1".
   std::string name_of(const RegionPath& path) const;
 
@@ -82,6 +89,9 @@ class Advisor {
   void count_instances(int64_t now_ms);
   SourceId source_of(const Summary& summary, int64_t now_ms);
   bool take(const SegmentSummary& segment, SourceId source, uint64_t seq, int64_t now_ms);
+  ProviderWish provider_wish_for(const ProviderQuery& query, int64_t now_ms) const;
+  ProviderAnswer answer_of(const ProviderOrder& order, const ProviderWish& wish) const;
+  void add_providers(RouteAnswer& answer, const ProviderWish& wish, const Decision& decision);
   RouteWish wish_for(const RouteQuery& query, int64_t now_ms);
   End end_for(const Place& place);
   std::vector<RouteChoice> hops_of(const std::vector<GatewayId>& gateways) const;
@@ -94,6 +104,8 @@ class Advisor {
   Places places_;
   PathModel paths_;
   GatewayLoads loads_;
+  ProviderBook book_;
+  ProviderChoice provider_choice_;
   RouteChooser chooser_;
   MoveJudge moves_;
   Scale scale_;

@@ -9,6 +9,7 @@ namespace {
 constexpr double points_per_hop = 0.3;  // a gateway more is a place more where something can go wrong
 constexpr double ms_per_loss = 2500;    // a region with 4 % loss towards an area is as far as one with 100 ms more
 constexpr size_t relayed_pairs = 2;     // of the best direct pairs
+constexpr double none_lost = 1e9;
 
 bool is_within(const std::string& region, const std::vector<std::string>& zones) {
   return std::ranges::any_of(zones, [&](const std::string& zone) {
@@ -52,6 +53,7 @@ void RouteChooser::look_at(const RouteWish& wish, RegionId id, bool may_be_full)
   Region& region = regions_[id];
   const auto is_elsewhere = [&](const End& end) { return end.region != no_region && end.region != id; };
   size_t for_a = 0, for_b = 0;
+  region.lost = region.lost_both = none_lost;
   for (const GatewayId gateway : places_.gateways_in(id)) {
     const bool is_fixed = gateway == wish.a.gateway || gateway == wish.b.gateway;
     if (!is_fixed && !is_eligible(wish, gateway, may_be_full)) continue;
@@ -64,10 +66,15 @@ void RouteChooser::look_at(const RouteWish& wish, RegionId id, bool may_be_full)
     for_a += takes_a;
     for_b += takes_b;
     region.takes_both |= takes_a && takes_b;
+    const double lost = wish.lost_at(gateway);
+    if (takes_b) region.lost = std::min(region.lost, lost);
+    if (takes_a && takes_b) region.lost_both = std::min(region.lost_both, lost);
   }
   region.takes_a = for_a > 0;
   region.takes_b = for_b > 0;
-  region.has_two = !region.takes_both && for_a > 0 && for_b > 0;
+  // Where another gateway of the region has clearly better providers, that makes two, too.
+  const bool is_one_enough = region.takes_both && region.lost_both <= region.lost + equal_providers;
+  region.has_two = !is_one_enough && for_a > 0 && for_b > 0;
   region.penalty = loads_.penalty(loads_.region_share(id, wish.now_ms));
 }
 
@@ -91,7 +98,8 @@ size_t RouteChooser::nearest(const RouteWish& wish, const End& end, const End& o
     const Region& region = regions_[id];
     if (is_a ? !region.takes_a : !region.takes_b) continue;
     const Estimate& access_way = way(wish, id, is_a);
-    double cost_ms = access_way.delay_ms + ms_per_loss * access_way.loss + region.penalty / points_per_ms;
+    const double lost = is_a ? 0 : region.lost;
+    double cost_ms = access_way.delay_ms + ms_per_loss * access_way.loss + (region.penalty + lost) / points_per_ms;
     // Where nobody knows the place of this side, near is what is near to the other.
     const bool is_placed =
         end.region != no_region || end.gateway != no_gateway ||
@@ -127,6 +135,10 @@ RatedPath RouteChooser::rate(const RouteWish& wish, const RegionPath& path) cons
   rated.points = rated.worth.points - points_per_hop * (path.count - 1);
   for (size_t i = 0; i < path.count; ++i)
     if (regions[i] < regions_.size()) rated.points -= regions_[regions[i]].penalty;
+  if (wish.lost && regions[path.count - 1] < regions_.size()) {
+    const Region& last = regions_[regions[path.count - 1]];
+    rated.points -= path.count == 1 ? last.lost_both : last.lost;
+  }
   return rated;
 }
 

@@ -43,6 +43,7 @@ Summary Advisor::summary(int64_t now_ms) {
     if (!loads_.is_own(id) || loads_.heard_ms(id) + load_retold_ms < now_ms) continue;
     summary.loads.push_back({places_.entry(id).name, loads_.last_report(id), loads_.counted_ms(id)});
   }
+  summary.providers = book_.own(places_, now_ms - retold_ms);
   paths_.for_own(now_ms - retold_ms, [&](const SegmentKey& key, const Segment& segment) {
     const bool is_area = key.area != no_area;
     summary.segments.push_back({is_area ? places_.area_name(key.area) : "", is_area ? "" : places_.region_name(key.a),
@@ -66,6 +67,7 @@ SourceId Advisor::source_of(const Summary& summary, int64_t now_ms) {
   // It counts from below what it had reached: started anew with its clock set back, after a silence.
   if (source != own_source && summary.seq < found->seq && found->heard_ms + instance_lifetime_ms < now_ms) {
     paths_.forget(source);
+    book_.forget(source);
     found->seq = 0;
   }
   return source;
@@ -104,6 +106,11 @@ Result<size_t> Advisor::take(Summary& summary, int64_t now_ms) {
   }
   count_instances(now_ms);
   if (summary.moves) moves_.budget().hear(source, *summary.moves, now_ms);
+  for (const ProviderSummary& provider : summary.providers) {
+    const GatewayId gateway = places_.gateway(provider.gateway);
+    const bool is_known = gateway != no_gateway && book_.take(gateway, provider, source, summary.seq, now_ms);
+    (is_known ? taken : summary.left_out) += 1;
+  }
   Instance& instance = instances_[source];
   instance.late += summary.seq <= instance.seq;
   instance.left_out += summary.left_out;

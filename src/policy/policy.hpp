@@ -94,6 +94,7 @@ struct RouteQuery {
 struct RouteChoice {
   std::string gateway, region, uri;
   std::vector<std::string> features;
+  std::vector<std::string> providers = {};  ///< Of the gateway at b, for a number: which it should try, in order.
 };
 /// What is expected of a route.
 struct RouteEstimate {
@@ -107,9 +108,32 @@ struct RouteAnswer {
   std::vector<std::vector<RouteChoice>> alternatives;
   RouteEstimate estimate;
   std::string mode, reason;
-  std::string_view why;    ///< The reason's kind in a word, for the server's metrics; not on the wire.
-  int64_t expires_ms = 0;  ///< How long it is worth something.
+  std::string_view why;           ///< The reason's kind in a word, for the server's metrics; not on the wire.
+  std::string_view provider_why;  ///< That of the first provider's choice; empty: none was chosen.
+  int64_t expires_ms = 0;         ///< How long it is worth something.
   bool is_fallback = false;
+};
+
+struct ProviderQuery {
+  struct Which {
+    std::string gateway, provider;  ///< Without a provider: all of the gateway's.
+  };
+  std::string call, account, number, media = "audio";
+  std::vector<std::string> codecs;
+  std::string near_region, near_gateway;
+  std::vector<Which> exclude;
+};
+struct ProviderAnswer {
+  struct Choice {
+    std::string gateway, provider, region;
+    double cost = 0;
+    double delivered = 0, score = 0, delay_ms = 0, confidence = 0;  ///< Expected: see ProviderEstimate.
+    double load = 0;                                                ///< 0 to 1, of its channels.
+    std::string reason;
+  };
+  std::vector<Choice> providers;  ///< Best first.
+  std::string mode, reason;
+  std::string_view why;  ///< The reason's kind in a word, for the server's metrics.
 };
 
 /// How a call that is up is doing, as its gateway sees it.

@@ -2,12 +2,14 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace nearend::policy {
 namespace {
 
 constexpr double units_max = 10'000'000, packets_max = 100'000'000, jitter_ms_max = 2000, rtt_ms_max = 10'000;
+constexpr size_t segments_max = 50'000;
 
 bool is_within(double value, double most) {
   return std::isfinite(value) && value >= 0 && value <= most;
@@ -39,6 +41,22 @@ std::optional<SegmentReport> segment_from(const json::object& object) {
   return segment;
 }
 
+/// Each element that makes sense, to `all`.
+template <class Each>
+void take_list(const json::object& object, std::string_view key, size_t most, std::vector<Each>& all, size_t& left_out,
+               std::optional<Each> (*read)(const json::object&)) {
+  const json::value* list = object.if_contains(key);
+  if (!list || !list->is_array()) return;
+  all.reserve(std::min(list->get_array().size(), most));
+  for (const json::value& element : list->get_array()) {
+    auto one = element.is_object() && all.size() < most ? read(element.get_object()) : std::nullopt;
+    if (one)
+      all.push_back(std::move(*one));
+    else
+      ++left_out;
+  }
+}
+
 }  // namespace
 
 Result<GatewayReport> report_from(const json::value& value, size_t& left_out) {
@@ -54,16 +72,8 @@ Result<GatewayReport> report_from(const json::value& value, size_t& left_out) {
     report.load = load_from(load->get_object());
     left_out += !report.load;
   }
-  const json::value* segments = object.if_contains("segments");
-  if (!segments || !segments->is_array()) return report;
-  report.segments.reserve(segments->get_array().size());
-  for (const json::value& element : segments->get_array()) {
-    auto segment = element.is_object() ? segment_from(element.get_object()) : std::nullopt;
-    if (segment)
-      report.segments.push_back(std::move(*segment));
-    else
-      ++left_out;
-  }
+  take_list(object, "segments", segments_max, report.segments, left_out, segment_from);
+  take_list(object, "providers", providers_max, report.providers, left_out, provider_from);
   return report;
 }
 
@@ -89,6 +99,10 @@ json::object to_json(const GatewayReport& report) {
     segments.push_back(std::move(entry));
   }
   object["segments"] = std::move(segments);
+  if (report.providers.empty()) return object;
+  json::array providers;
+  for (const ProviderReport& provider : report.providers) providers.push_back(to_json(provider));
+  object["providers"] = std::move(providers);
   return object;
 }
 

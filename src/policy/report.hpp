@@ -6,6 +6,7 @@
 
 #include "base/json.hpp"
 #include "policy/gateway_loads.hpp"
+#include "policy/provider_report.hpp"
 #include "policy/segment.hpp"
 
 namespace nearend::policy {
@@ -24,6 +25,7 @@ struct GatewayReport {
   int64_t at_ms = 0;  ///< By the gateway's wall clock; 0: now.
   std::optional<LoadReport> load;
   std::vector<SegmentReport> segments;
+  std::vector<ProviderReport> providers = {};  ///< Those that it calls out by.
 };
 
 /// One report of "reports", with its segments. What is absurd in it is left out and counted in `left_out`; an error

@@ -61,6 +61,10 @@ std::vector<GatewayId> RouteChooser::gateways_for(const RouteWish& wish, const R
       if (is_b && !is_fixed && !wish.number.empty() &&
           prefix_match(places_.entry(gateway).prefixes, wish.number) != prefix_length_)
         continue;
+      if (is_b && wish.lost) {
+        const Region& region = regions_[path.regions[i]];
+        if (wish.lost_at(gateway) > (is_a ? region.lost_both : region.lost) + equal_providers) continue;
+      }
       open.push_back(gateway);
     }
     if (open.empty()) return {};

@@ -31,6 +31,9 @@ struct RouteWish {
   std::vector<GatewayId> exclude;
   bool may_relay = true;
   int64_t now_ms = 0;
+  /// Points that side b loses at a gateway by its providers, by gateway; null or empty: nothing is known of any.
+  const std::vector<float>* lost = nullptr;
+  double lost_at(GatewayId gateway) const { return lost && gateway < lost->size() ? (*lost)[gateway] : 0; }
 };
 
 /// The regions that media passes, from a to b.
@@ -87,6 +90,7 @@ class RouteChooser {
     bool takes_both = false;  // by one gateway
     bool has_two = false;     // one gateway for a and another for b
     double penalty = 0;
+    double lost = 0, lost_both = 0;             // by the providers of its best gateway for b, and of its best for both
     mutable bool has_a = false, has_b = false;  // whether the ways from the sides' areas were looked up
     mutable Estimate way_a, way_b;
   };
@@ -94,6 +98,7 @@ class RouteChooser {
     RegionId region = no_region;
     double cost_ms = 0;
   };
+  static constexpr double equal_providers = 3;  // points: gateways of a region so near share
   static constexpr size_t near_count = 4, relay_count = 4;
   using NearList = std::array<Near, near_count>;
 

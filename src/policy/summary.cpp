@@ -2,13 +2,14 @@
 
 #include <boost/json/array.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace nearend::policy {
 namespace {
 
-constexpr double units_max = 10'000'000, age_ms_max = 600'000;
-constexpr size_t name_max = 200, loads_max = 20'000, segments_max = 100'000;
+constexpr double units_max = 10'000'000, age_ms_max = 600'000, known_age_ms_max = 86'400'000;
+constexpr size_t name_max = 200, loads_max = 20'000, segments_max = 100'000, summarized_providers_max = 100'000;
 
 bool is_within(double value, double most) {
   return std::isfinite(value) && value >= 0 && value <= most;
@@ -65,6 +66,61 @@ std::optional<MoveCounts> moves_from(const json::object& object) {
                     static_cast<uint64_t>(rescues)};
 }
 
+std::optional<ProviderSummary> provider_summary_from(const json::object& object, int64_t now_ms) {
+  const auto at_ms = time_of(object, now_ms);
+  const json::value* said = object.if_contains("said");
+  const double known_age_ms = json_number_or(object, "known_age_ms", 0);
+  auto report = said && said->is_object() ? provider_from(said->get_object()) : std::nullopt;
+  const int64_t seq = json_integer_or(object, "seq", 0);
+  ProviderSummary provider{.gateway = json_string_or(object, "gateway", ""), .known = {}};
+  if (!at_ms || !report || seq < 0 || provider.gateway.empty() || provider.gateway.size() > name_max ||
+      !is_within(known_age_ms, known_age_ms_max))
+    return std::nullopt;
+  const auto number = [&](std::string_view key) { return static_cast<float>(json_number_or(object, key, 0)); };
+  provider.name = std::move(report->name);
+  provider.prefixes = std::move(report->prefixes);
+  provider.facts = report->facts;
+  provider.seq = static_cast<uint64_t>(seq);
+  provider.at_ms = *at_ms;
+  provider.known = {.attempts = number("attempts"),
+                    .failed = number("failed"),
+                    .answered = number("answered"),
+                    .delays = number("delays"),
+                    .delay_ms = number("delay_ms"),
+                    .scores = number("scores"),
+                    .score = number("score"),
+                    .run_attempts = number("run_attempts"),
+                    .run_failed = number("run_failed"),
+                    .doubt = number("doubt"),
+                    .proven = number("proven"),
+                    .is_suspect = json_bool_or(object, "suspect", false),
+                    .at_ms = now_ms - static_cast<int64_t>(known_age_ms)};
+  if (!ProviderEvidence::is_possible(provider.known)) return std::nullopt;
+  return provider;
+}
+
+json::object told(const ProviderSummary& provider, int64_t now_ms) {
+  const ProviderReport said{provider.name, provider.prefixes, provider.facts, {}};
+  const ProviderEvidence::State& known = provider.known;
+  return {{"gateway", provider.gateway},
+          {"seq", provider.seq},
+          {"age_ms", now_ms - provider.at_ms},
+          {"said", to_json(said)},
+          {"known_age_ms", std::clamp<int64_t>(now_ms - known.at_ms, 0, static_cast<int64_t>(known_age_ms_max))},
+          {"attempts", known.attempts},
+          {"failed", known.failed},
+          {"answered", known.answered},
+          {"delays", known.delays},
+          {"delay_ms", known.delay_ms},
+          {"scores", known.scores},
+          {"score", known.score},
+          {"run_attempts", known.run_attempts},
+          {"run_failed", known.run_failed},
+          {"doubt", known.doubt},
+          {"proven", known.proven},
+          {"suspect", known.is_suspect}};
+}
+
 /// Each element that makes sense, to `all`.
 template <class Each, class Read>
 void take_list(const json::object& object, std::string_view key, size_t most, std::vector<Each>& all, size_t& left_out,
@@ -100,6 +156,8 @@ Result<Summary> summary_from(const json::value& value, int64_t now_ms) {
     if (moves->is_object()) summary.moves = moves_from(moves->get_object());
     summary.left_out += !summary.moves;
   }
+  take_list(object, "providers", summarized_providers_max, summary.providers, summary.left_out,
+            [&](const json::object& one) { return provider_summary_from(one, now_ms); });
   return summary;
 }
 
@@ -135,6 +193,10 @@ json::object to_json(const Summary& summary, int64_t now_ms) {
   if (const auto& moves = summary.moves)
     object["moves"] = json::object{
         {"since_ms", moves->since_ms}, {"calls", moves->calls}, {"granted", moves->moves}, {"rescued", moves->rescues}};
+  if (summary.providers.empty()) return object;
+  json::array providers;
+  for (const ProviderSummary& provider : summary.providers) providers.push_back(told(provider, now_ms));
+  object["providers"] = std::move(providers);
   return object;
 }
 

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "policy/gateway_loads.hpp"
 #include "policy/move_budget.hpp"
+#include "policy/provider_book.hpp"
 #include "policy/segment.hpp"
 
 namespace nearend::policy {
@@ -33,6 +34,7 @@ struct Summary {
   std::vector<LoadSummary> loads;
   std::vector<SegmentSummary> segments;
   std::optional<MoveCounts> moves = {};  ///< Nothing: an instance that does not tell.
+  std::vector<ProviderSummary> providers = {};
   size_t left_out = 0;                   ///< What made no sense in it.
 };
 

@@ -13,17 +13,20 @@ json::array to_array(const std::vector<std::string>& words) {
   return array;
 }
 
-json::array to_array(const std::vector<RouteChoice>& hops) {
-  json::array array;
-  for (const RouteChoice& hop : hops)
-    array.push_back(json::object{
-        {"gateway", hop.gateway}, {"region", hop.region}, {"uri", hop.uri}, {"features", to_array(hop.features)}});
-  return array;
-}
-
 /// What is empty is left out.
 void put(json::object& object, std::string_view key, const std::vector<std::string>& words) {
   if (!words.empty()) object[key] = to_array(words);
+}
+
+json::array to_array(const std::vector<RouteChoice>& hops) {
+  json::array array;
+  for (const RouteChoice& hop : hops) {
+    json::object entry{
+        {"gateway", hop.gateway}, {"region", hop.region}, {"uri", hop.uri}, {"features", to_array(hop.features)}};
+    put(entry, "providers", hop.providers);
+    array.push_back(std::move(entry));
+  }
+  return array;
 }
 
 json::object to_json(const Place& place) {
@@ -143,6 +146,22 @@ json::object to_json(const RerouteAnswer& answer) {
   return object;
 }
 
+json::object to_json(const ProviderAnswer& answer) {
+  json::array providers;
+  for (const ProviderAnswer::Choice& each : answer.providers)
+    providers.push_back(json::object{{"gateway", each.gateway},
+                                     {"provider", each.provider},
+                                     {"region", each.region},
+                                     {"cost", each.cost},
+                                     {"estimate", json::object{{"ner", tenths(each.delivered * 100) / 100},
+                                                               {"mos", tenths(each.score * 10) / 10},
+                                                               {"pdd_ms", tenths(each.delay_ms)},
+                                                               {"confidence", tenths(each.confidence * 10) / 10}}},
+                                     {"load", tenths(each.load * 10) / 10},
+                                     {"reason", each.reason}});
+  return {{"providers", std::move(providers)}, {"mode", answer.mode}, {"reason", answer.reason}};
+}
+
 json::object to_json(const ResourceAnswer& answer) {
   json::object object{{"region", answer.region},
                       {"local", answer.is_local},
@@ -199,8 +218,10 @@ Result<std::vector<RouteChoice>> hops_from(const json::object& object) {
     if (!uri) return pass(uri);
     auto features = words_from(**hop, "features");
     if (!features) return pass(features);
+    auto providers = words_from(**hop, "providers");
+    if (!providers) return pass(providers);
     hops.push_back({json_string_or(**hop, "gateway", ""), json_string_or(**hop, "region", ""), std::move(*uri),
-                    std::move(*features)});
+                    std::move(*features), std::move(*providers)});
   }
   return hops;
 }
@@ -241,6 +262,34 @@ Result<RerouteQuery> reroute_query_from(const json::value& value) {
                       json_number_or(seen, "jitter_ms", 0), json_bool_or(seen, "between", false)};
   }
   if (const int64_t ago = json_integer_or(object, "moved_ms_ago", -1); ago >= 0) query.moved_ms_ago = ago;
+  return query;
+}
+
+Result<ProviderQuery> provider_query_from(const json::value& value) {
+  auto object = object_of(value);
+  if (!object) return pass(object);
+  auto number = json_string(**object, "number");
+  if (!number) return pass(number);
+  ProviderQuery query;
+  query.call = json_string_or(**object, "call", "");
+  query.account = json_string_or(**object, "account", "");
+  query.number = std::move(*number);
+  query.media = json_string_or(**object, "media", "audio");
+  if (auto good = take_words(**object, "codecs", query.codecs); !good) return pass(good);
+  if (const json::value* near = (*object)->if_contains("near"); near && near->is_object()) {
+    query.near_region = json_string_or(near->get_object(), "region", "");
+    query.near_gateway = json_string_or(near->get_object(), "gateway", "");
+  }
+  if (!(*object)->contains("exclude")) return query;
+  auto excluded = array_in(**object, "exclude");
+  if (!excluded) return pass(excluded);
+  for (const json::value& each : **excluded) {
+    auto which = object_of(each);
+    if (!which) return pass(which);
+    auto gateway = json_string(**which, "gateway");
+    if (!gateway) return pass(gateway);
+    query.exclude.push_back({std::move(*gateway), json_string_or(**which, "provider", "")});
+  }
   return query;
 }
 
