@@ -40,6 +40,23 @@ void print_candidates(const json::object& answer) {
   }
 }
 
+void print_providers(const json::object& answer) {
+  const json::value* providers = answer.if_contains("providers");
+  if (!providers || !providers->is_array() || providers->get_array().empty()) return;
+  fmt::print("\n{:>7} {:>6} {:>8} {:>6} {:>5} {:>8}  {}\n", "NER", "MOS", "PDD ms", "load", "conf", "cost", "provider");
+  for (const json::value& each : providers->get_array()) {
+    if (!each.is_object()) continue;
+    const json::object& row = each.get_object();
+    const json::value* told = row.if_contains("estimate");
+    const json::object estimate = told && told->is_object() ? told->get_object() : json::object();
+    fmt::print(
+        "{:>7.3f} {:>6.2f} {:>8.0f} {:>6.2f} {:>5.2f} {:>8g}  {} at {}: {}\n", json_number_or(estimate, "ner", 0),
+        json_number_or(estimate, "mos", 0), json_number_or(estimate, "pdd_ms", 0), json_number_or(row, "load", 0),
+        json_number_or(estimate, "confidence", 0), json_number_or(row, "cost", 0), json_string_or(row, "provider", ""),
+        json_string_or(row, "gateway", ""), json_string_or(row, "reason", ""));
+  }
+}
+
 Task<void> explain(http::Client& client, io::AsioLoop& loop, ExplainSettings settings, int& status) {
   policy::RouteQuery query;
   query.account = settings.account;
@@ -65,6 +82,7 @@ Task<void> explain(http::Client& client, io::AsioLoop& loop, ExplainSettings set
   }
   status = 0;
   print_candidates(body->get_object());
+  print_providers(body->get_object());
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ std::string plain_uri(std::string_view text) {
 }
 
 constexpr uint64_t timeout_default_s = 30;
+constexpr size_t proposed_max = 20;
 constexpr uint64_t time_limit_default_s = 14'400;
 
 }  // namespace
@@ -86,6 +87,9 @@ std::expected<Outbound::Dial, Outbound::Refusal> Outbound::dial_of(const link::H
   shown.display = from->display;
   shown.uri = sip::make_sip_uri(from->uri.user, parts_.settings.name);
   order.from_header = shown.to_string();
+  if (order.uri.empty())
+    for (const std::string_view name : split(action->parameter("providers"), ','))
+      if (!name.empty() && order.providers.size() < proposed_max) order.providers.emplace_back(name);
   order.passed_on = headers_to_pass_on(request, true);
   order.model = dial.offer;
   order.timeout = seconds_of(*action, "timeout", timeout_default_s);
@@ -168,18 +172,22 @@ void Outbound::start_time_limit(Leg& leg, std::chrono::seconds limit) {
 Task<AttemptOutcome> Outbound::ring(Leg& leg, Order order) {
   AttemptOutcome outcome{.status = 503, .reason = "no provider"};
   const std::string wanted = order.uri.empty() ? order.number : std::string();
-  const std::vector<size_t> candidates = parts_.providers.candidates(wanted, parts_.now());
+  const std::vector<size_t> candidates = parts_.providers.candidates(wanted, parts_.now(), order.providers);
   for (const size_t provider : candidates) {
     if (!parts_.providers.take(provider, Providers::Way::out, parts_.now())) continue;
     leg.provider = provider;
     outcome = co_await try_provider(leg, provider, order);
     if (leg.is_over || outcome.is_answered()) co_return outcome;
+    count(leg, is_provider_failure(outcome));
+    if (!is_provider_failure(outcome)) parts_.providers.count_refused(provider);
     parts_.providers.give_back(provider);
     leg.provider = Leg::no_provider;
     const bool has_rung = leg.attempt->has_rung;
     if (has_rung || !is_provider_failure(outcome)) break;
     parts_.providers.failed(provider, retry_after(outcome.response), parts_.now());
     telemetry::counter("nearend_gateway_providers_failed_total").add();
+    parts_.ledger.note(leg, "provider-failed",
+                       {{"provider", parts_.settings.providers[provider].name}, {"status", outcome.status}});
     telemetry::warn(
         "provider failed",
         {{"call", leg.call}, {"provider", parts_.settings.providers[provider].name}, {"status", outcome.status}});
@@ -232,10 +240,26 @@ Task<AttemptOutcome> Outbound::try_provider(Leg& leg, size_t provider, const Ord
   request.targets = std::move(targets);
   const auto dialog = parts_.outside->invite(std::move(request));
   if (!dialog) co_return AttemptOutcome{.status = 503, .is_local = true, .reason = dialog.error().text};
+  leg.attempt->invited = parts_.now();
   parts_.legs.bind_outer(leg, *dialog);
   const io::Reply<AttemptOutcome> reply = leg.attempt->outcome;
   auto outcome = co_await reply.wait();
   co_return std::move(*outcome);
+}
+
+void Outbound::count_rung(Leg& leg) {
+  if (!leg.attempt || leg.provider == Leg::no_provider || std::exchange(leg.attempt->is_delay_counted, true)) return;
+  parts_.providers.count_delay(leg.provider, parts_.now() - leg.attempt->invited);
+}
+
+/// Once an attempt: a phone that rings, and then is not answered or the network gives up, was reached.
+void Outbound::count(Leg& leg, bool is_failed) {
+  if (!leg.attempt || leg.provider == Leg::no_provider || std::exchange(leg.attempt->is_counted, true)) return;
+  parts_.providers.count_attempt(leg.provider, is_failed);
+}
+
+void Outbound::on_over(Leg& leg) {
+  if (!leg.is_inbound && leg.attempt && leg.attempt->has_rung) count(leg, false);
 }
 
 void Outbound::on_progress(Leg& leg, const sip::event::Progress& event) {
@@ -243,6 +267,9 @@ void Outbound::on_progress(Leg& leg, const sip::event::Progress& event) {
   const bool has_media = event.body.is_sdp() && leg.media.outer.hear(event.body.content).has_value();
   if (has_media) parts_.endpoints->apply(leg);
   if (event.status != 180 && !has_media) return;  // on its way, no phone rings yet
+  count_rung(leg);
+  // A description may come from the provider itself, and its refusal after it; ringing is the far end's.
+  if (event.status == 180) count(leg, false);
   if (!std::exchange(leg.attempt->has_rung, true)) {
     parts_.providers.worked(leg.provider);
     if (!leg.is_forwarded) parts_.link_end->progress(leg, 180, {});
@@ -276,6 +303,9 @@ void Outbound::on_accepted(Leg& leg, const sip::event::Accepted& event) {
         parts_.endings->end(*caller, {.status = 488, .text = text, .by = "gateway"});
     return parts_.endings->end(leg, {.status = 488, .text = text, .by = "gateway"});
   }
+  count_rung(leg);
+  count(leg, false);
+  parts_.providers.count_answered(leg.provider);
   parts_.providers.worked(leg.provider);
   parts_.endpoints->apply(leg);
   const std::chrono::seconds time_limit = leg.attempt ? leg.attempt->time_limit : std::chrono::seconds{};

@@ -19,8 +19,9 @@ class Outbound {
     std::string from_header;                      ///< name-addr; its host is replaced by ours.
     std::optional<sip::Credentials> credentials;  ///< Of the SIP address.
     sip::ExtraHeaders passed_on;
-    std::string model;               ///< The other leg's description: its lines are offered.
-    std::vector<sdp::Codec> codecs;  ///< Best first; the other leg's.
+    std::string model;                   ///< The other leg's description: its lines are offered.
+    std::vector<sdp::Codec> codecs;      ///< Best first; the other leg's.
+    std::vector<std::string> providers;  ///< Proposed by the policy server, in this order.
     std::chrono::seconds timeout{30};
     std::chrono::seconds time_limit{14400};
   };
@@ -33,6 +34,8 @@ class Outbound {
   /// then.
   Task<AttemptOutcome> ring(Leg& leg, Order order);
 
+  /// The leg is over before its call was answered: what its provider is owed is counted.
+  void on_over(Leg& leg);
   void on_progress(Leg& leg, const sip::event::Progress& event);
   /// The endpoint's first packet has come: early media, where it has not answered.
   void on_first_audio(Leg& leg);
@@ -58,6 +61,8 @@ class Outbound {
   std::string caller_id(const Provider& provider, const std::string& from_header) const;
   Task<AttemptOutcome> try_provider(Leg& leg, size_t provider, const Order& order);
   void answered(Leg& leg, sip::ExtraHeaders passed_on);
+  void count_rung(Leg& leg);
+  void count(Leg& leg, bool is_failed);
 
   Parts& parts_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace nearend::gateway {
 
@@ -16,24 +17,29 @@ std::optional<size_t> best_prefix(const Provider& provider, std::string_view num
 }
 
 constexpr uint32_t pings_missed_max = 2;
+constexpr size_t told_most = 100, prefixes_told = 200;  // in one report
 
 }  // namespace
 
 Providers::Providers(const Settings& settings) : settings_(settings), states_(settings.providers.size()) {}
 
-std::vector<size_t> Providers::candidates(std::string_view number, io::Instant now) const {
+std::vector<size_t> Providers::candidates(std::string_view number, io::Instant now,
+                                          std::span<const std::string> proposed) const {
   struct Candidate {
-    size_t index, prefix;
+    size_t index, prefix, proposal;
   };
   std::vector<Candidate> found;
   for (size_t i = 0; i < states_.size(); ++i) {
     if (!at(i).is_outbound) continue;
-    if (const auto prefix = best_prefix(at(i), number)) found.push_back({i, *prefix});
+    if (const auto prefix = best_prefix(at(i), number)) {
+      const auto proposal = std::ranges::find(proposed, at(i).name) - proposed.begin();
+      found.push_back({i, *prefix, static_cast<size_t>(proposal)});
+    }
   }
   std::ranges::sort(found, [&](const Candidate& a, const Candidate& b) {
     const auto rank = [&](const Candidate& c) {
-      return std::tuple(is_rested(c.index, now), -static_cast<long>(c.prefix), at(c.index).priority, at(c.index).cost,
-                        c.index);
+      return std::tuple(is_rested(c.index, now), c.proposal, -static_cast<long>(c.prefix), at(c.index).priority,
+                        at(c.index).cost, c.index);
     };
     return rank(a) < rank(b);
   });
@@ -73,6 +79,43 @@ void Providers::worked(size_t provider) {
 void Providers::pinged(size_t provider, bool is_answered) {
   uint32_t& missed = states_[provider].pings_missed;
   missed = is_answered ? 0 : missed + 1;
+}
+
+void Providers::count_delay(size_t provider, io::Duration delay) {
+  policy::ProviderCounts& counts = states_[provider].counts;
+  ++counts.delays;
+  counts.delay_ms += std::chrono::duration<double, std::milli>(delay).count();
+}
+
+void Providers::count_attempt(size_t provider, bool is_failed) {
+  policy::ProviderCounts& counts = states_[provider].counts;
+  ++counts.attempts;
+  counts.failed += is_failed;
+}
+
+std::vector<policy::ProviderReport> Providers::take_reports(io::Instant now) {
+  std::vector<policy::ProviderReport> reports;
+  size_t prefixes = 0, seen = 0;
+  for (; seen < states_.size() && reports.size() < told_most; ++seen) {
+    const size_t i = (told_next_ + seen) % states_.size();
+    const Provider& provider = at(i);
+    if (!provider.is_outbound) continue;
+    policy::ProviderReport report{.name = provider.name,
+                                  .prefixes = {},
+                                  .facts = {.priority = provider.priority,
+                                            .cost = std::max(provider.cost, 0.0),
+                                            .channels = states_[i].channels,
+                                            .channels_max = provider.channels_max,
+                                            .cps_max = provider.cps_max,
+                                            .is_healthy = !is_rested(i, now)},
+                                  .counts = std::exchange(states_[i].counts, {})};
+    // The first of a report tells its prefixes, however many there are.
+    if (prefixes == 0 || prefixes + provider.prefixes.size() <= prefixes_told) report.prefixes = provider.prefixes;
+    if (report.prefixes) prefixes += provider.prefixes.size();
+    reports.push_back(std::move(report));
+  }
+  if (!states_.empty()) told_next_ = (told_next_ + (seen < states_.size() ? seen : 1)) % states_.size();
+  return reports;
 }
 
 bool Providers::is_rested(size_t provider, io::Instant now) const {

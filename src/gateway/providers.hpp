@@ -2,11 +2,14 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "gateway/settings.hpp"
 #include "io/loop.hpp"
+#include "policy/provider_report.hpp"
 
 namespace nearend::gateway {
 
@@ -18,8 +21,11 @@ class Providers {
 
   explicit Providers(const Settings& settings);
 
-  /// Who can take a number: longest prefix, rested ones last, then priority, cost, order of the settings.
-  std::vector<size_t> candidates(std::string_view number, io::Instant now) const;
+  /// Who can take a number: rested ones last, those that the policy server proposes first and in its order, then
+  /// longest prefix, priority, cost, order of the settings. Names that are unknown or do not take the number are passed
+  /// over.
+  std::vector<size_t> candidates(std::string_view number, io::Instant now,
+                                 std::span<const std::string> proposed = {}) const;
 
   /// Takes one channel and one of this second's calls; false when a limit is reached.
   bool take(size_t provider, Way way, io::Instant now);
@@ -30,6 +36,16 @@ class Providers {
   void worked(size_t provider);
   /// The outcome of an OPTIONS ping; two failures in a row rest it until one works.
   void pinged(size_t provider, bool is_answered);
+
+  /// What the policy server is told: a call has rung or was answered so long after its INVITE,
+  void count_delay(size_t provider, io::Duration delay);
+  /// and is now known to have reached the network or to have been failed by the provider.
+  void count_attempt(size_t provider, bool is_failed);
+  void count_refused(size_t provider) { ++states_[provider].counts.refused; }
+  void count_answered(size_t provider) { ++states_[provider].counts.answered; }
+  /// Outbound providers with what was counted since the last time; of very many a part each time, and so of their
+  /// prefixes.
+  std::vector<policy::ProviderReport> take_reports(io::Instant now);
 
   bool is_rested(size_t provider, io::Instant now) const;
   uint32_t channels(size_t provider) const { return states_[provider].channels; }
@@ -42,9 +58,11 @@ class Providers {
     io::Instant next_call[2]{};  // GCRA: theoretical arrival of the next call, each way
     io::Instant rests_until{};
     uint32_t pings_missed = 0;
+    policy::ProviderCounts counts;
   };
   const Settings& settings_;
   std::vector<State> states_;
+  size_t told_next_ = 0;  // with whom the next report begins
 };
 
 }  // namespace nearend::gateway

@@ -148,7 +148,8 @@ void WayMeter::report() {
       .at_ms = now_ms,
       .load = policy::LoadReport{parts_.legs.units(), static_cast<double>(std::max(parts_.settings.calls_max, 1U)),
                                  parts_.is_draining},
-      .segments = sums_.take(now_ms)};
+      .segments = sums_.take(now_ms),
+      .providers = parts_.providers.take_reports(parts_.now())};
   static telemetry::Counter& told = telemetry::counter("nearend_gateway_segments_reported_total");
   told.add(report_.segments.size());
   parts_.policy.report(report_);

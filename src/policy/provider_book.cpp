@@ -131,9 +131,7 @@ bool ProviderBook::take(GatewayId gateway, const ProviderReport& report, uint64_
   if (report.counts.is_nothing()) return true;
   const bool was_suspect = known->is_suspect();
   known->evidence(own_source, 0).take(report.counts, at_ms);
-  if (was_suspect || !known->is_suspect()) return true;
-  known->probe_gap_ms = probe_gap_ms;
-  known->probe_at_ms = now_ms + probe_gap_ms;
+  note_suspicion(*known, was_suspect, now_ms);
   return true;
 }
 
@@ -147,8 +145,17 @@ bool ProviderBook::take(GatewayId gateway, const ProviderSummary& summary, Sourc
   const auto before = std::ranges::find(known->told, source, &KnownProvider::Told::source);
   if (before != known->told.end() && before->seq >= seq) return true;
   if (summary.known == ProviderEvidence::State{.at_ms = summary.known.at_ms}) return true;
+  const bool was_suspect = known->is_suspect();
   known->evidence(source, seq) = ProviderEvidence(summary.known);
+  note_suspicion(*known, was_suspect, now_ms);
   return true;
+}
+
+/// One that has become suspect is left alone for a while before it is tried again.
+void ProviderBook::note_suspicion(KnownProvider& known, bool was_suspect, int64_t now_ms) {
+  if (was_suspect || !known.is_suspect()) return;
+  known.probe_gap_ms = probe_gap_ms;
+  known.probe_at_ms = now_ms + probe_gap_ms;
 }
 
 std::vector<ProviderSummary> ProviderBook::own(const Places& places, int64_t since_ms) {

@@ -90,6 +90,7 @@ class ProviderBook {
   KnownProvider* find(GatewayId gateway, std::string_view name);
   static void take_facts(KnownProvider& known, const ProviderFacts& facts, uint64_t seq, int64_t at_ms,
                          SourceId source);
+  static void note_suspicion(KnownProvider& known, bool was_suspect, int64_t now_ms);
   std::vector<std::vector<KnownProvider>> by_gateway_;
   size_t count_ = 0;
   size_t told_next_ = 0;  // whose prefixes the others are told next

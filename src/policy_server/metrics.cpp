@@ -8,8 +8,8 @@ namespace nearend::policy_server {
 namespace {
 
 constexpr std::array<double, 14> bounds_us{5, 10, 20, 30, 50, 75, 100, 200, 500, 1000, 2000, 5000, 10'000, 20'000};
-constexpr std::string_view paths[] = {"/v1/routes",          "/v1/routes/reroute", "/v1/routers",
-                                      "/v1/media-resources", "/v1/reports",        "/v1/exchange"};
+constexpr std::string_view paths[] = {"/v1/routes",  "/v1/routes/reroute", "/v1/routers",  "/v1/media-resources",
+                                      "/v1/reports", "/v1/exchange",       "/v1/providers"};
 
 }  // namespace
 
@@ -35,6 +35,7 @@ Metrics::Metrics(const policy::Topology& topology) {
     refused(why);
   for (const std::string_view outcome : {"granted", "good_enough", "no_better", "dwells", "too_many", "nothing"})
     moves_.of(outcome);
+  for (const std::string_view why : {"best", "shared", "probe", "last_resort", "rules", "nothing"}) providers_.of(why);
   for (const auto& gateway : topology.gateways) heard(gateway.name);
 }
 
@@ -66,6 +67,14 @@ std::string Server::metrics_text(int64_t now_ms) {
     telemetry::gauge("nearend_policy_exchange_age_ms", label).set(now_ms - instances[i].heard_ms);
   }
   telemetry::gauge("nearend_policy_instances").set(static_cast<int64_t>(1 + advisor_.live_instances(now_ms)));
+  std::array<int64_t, 4> providers{};
+  for (size_t i = 0; i < advisor_.places().gateways(); ++i)
+    for (const policy::KnownProvider& each : advisor_.provider_book().of(static_cast<policy::GatewayId>(i)))
+      if (each.is_current(now_ms)) ++providers[static_cast<size_t>(each.standing(now_ms))];
+  for (size_t i = 0; i < providers.size(); ++i)
+    telemetry::gauge("nearend_policy_providers",
+                     fmt::format("standing=\"{}\"", to_string(static_cast<policy::KnownProvider::Standing>(i))))
+        .set(providers[i]);
   return telemetry::prometheus_text();
 }
 

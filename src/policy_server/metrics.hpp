@@ -17,6 +17,7 @@ class Metrics {
 
   void decided(policy::Mode mode, std::string_view why) { decisions_.of(policy::to_string(mode), why).add(); }
   void moved(std::string_view why) { moves_.of(why).add(); }
+  void provider_chosen(std::string_view why) { providers_.of(why).add(); }
   void took(std::string_view path, double us);
   /// Reports of one gateway or router.
   telemetry::Counter& heard(std::string_view source) { return reports_.of(source); }
@@ -39,6 +40,7 @@ class Metrics {
     std::map<std::string, telemetry::Counter*, std::less<>> known_;
   };
   Family decisions_{"nearend_policy_decisions_total", "mode", "reason"};
+  Family providers_{"nearend_policy_provider_choices_total", "reason"};
   Family moves_{"nearend_policy_moves_total", "outcome"};
   Family reports_{"nearend_policy_reports_total", "source"};
   Family refused_{"nearend_policy_reports_refused_total", "why"};

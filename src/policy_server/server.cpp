@@ -8,6 +8,18 @@
 #include "policy/wire.hpp"
 #include "telemetry/log.hpp"
 
+namespace nearend::policy {
+
+static void describe(config::Section& section, ProviderRules& rules) {
+  section.key("cost", rules.cost, "Points that the dearest loses against the cheapest; 1 point is as much as 17 ms.");
+  section.key("failures", rules.failures,
+              "Points lost by one that fails every call: a hundredth of it for each percent.");
+  section.key("score", rules.score, "Points that one of mean opinion score is worth; not in mode generic.");
+  section.key("delay", rules.delay, "Points that a second of post-dial delay costs.");
+}
+
+}  // namespace nearend::policy
+
 namespace nearend::policy_server {
 namespace {
 
@@ -22,6 +34,7 @@ policy::AdvisorSettings advisor_settings(const Settings& settings) {
   advisor.name = settings.name;
   advisor.instances = 1 + settings.peers.size();
   advisor.mode = settings.mode;
+  advisor.providers = settings.providers;
   advisor.loads.penalty_from = settings.penalty_from;
   advisor.loads.exclude_from = settings.exclude_from;
   advisor.loads.lifetime_ms = std::chrono::milliseconds(settings.load_lifetime).count();
@@ -64,6 +77,7 @@ void describe(config::Section& section, Settings& settings) {
       "peers", settings.peers,
       "The other instances, one a region: [\"http://198.51.100.8:8090\"]. Each tells the others what it hears.");
   section.key("exchange_every", settings.exchange_every, "How often.");
+  section.table("providers", settings.providers, "What a provider's flaws cost when one is chosen for a number.");
   section.table("dns", settings.dns, "The platform's zone in the domain name system, answered by load and nearness.");
   section.table("first_hops", settings.first_hops,
                 "The list of gateways for clients that measure for themselves which is nearest; the gateways are those "
@@ -153,6 +167,7 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
     if (!query) return pass(query);
     const policy::RouteAnswer route = advisor_.route(*query, now_ms);
     metrics_.decided(advisor_.mode_of(query->account), route.why);
+    if (!route.provider_why.empty()) metrics_.provider_chosen(route.provider_why);
     remember("route for " + query->call, route.reason, now_ms);
     return policy::to_json(route);
   }
@@ -172,6 +187,14 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
     if (!query) return pass(query);
     return policy::to_json(pick_routers(*query, now_ms));
   }
+  if (path == "/v1/providers") {
+    auto query = policy::provider_query_from(body);
+    if (!query) return pass(query);
+    const policy::ProviderAnswer providers = advisor_.providers(*query, now_ms);
+    metrics_.provider_chosen(providers.why);
+    remember(fmt::format("provider for {}", query->number), providers.reason, now_ms);
+    return policy::to_json(providers);
+  }
   if (path == "/v1/media-resources") {
     auto query = policy::resource_query_from(body);
     if (!query) return pass(query);
@@ -182,7 +205,7 @@ Result<json::object> Server::answer(std::string_view path, const json::value& bo
   return fail(
       Error::Kind::not_found,
       "no such path '{}'; /v1/routers, /v1/routes, /v1/routes/reroute, /v1/routes/explain, /v1/media-resources, "
-      "/v1/reports, /v1/exchange, /v1/state",
+      "/v1/providers, /v1/reports, /v1/exchange, /v1/state",
       path);
 }
 
@@ -199,8 +222,20 @@ Result<json::object> Server::explain(const json::value& body, int64_t now_ms) {
                                       {"jitter_ms", each.estimate.jitter_ms},
                                       {"load_points", each.worth.points - each.points},
                                       {"confidence", each.estimate.confidence}});
+  json::array providers;
+  const bool is_number = !query->b.address.empty() && !query->b.address.starts_with("sip");
+  if (is_number) {
+    const policy::ProviderQuery number{.account = query->account,
+                                       .number = query->b.address,
+                                       .codecs = {},
+                                       .near_region = query->a.region,
+                                       .near_gateway = query->a.gateway,
+                                       .exclude = {}};
+    providers = policy::to_json(advisor_.explain_providers(number, now_ms)).at("providers").get_array();
+  }
   return json::object{{"mode", policy::to_string(advisor_.mode_of(query->account))},
-                      {"candidates", std::move(candidates)}};
+                      {"candidates", std::move(candidates)},
+                      {"providers", std::move(providers)}};
 }
 
 void Server::remember(std::string question, std::string_view reason, int64_t now_ms) {

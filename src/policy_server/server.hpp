@@ -37,6 +37,7 @@ struct Settings {
   std::string link_key;            ///< Shared key of Platform-Signature; empty: reports are believed unsigned.
   std::vector<std::string> peers;  ///< The other instances: "http://198.51.100.8:8090".
   std::chrono::milliseconds exchange_every{1000};
+  policy::ProviderRules providers;  ///< Points that a provider's flaws cost.
   DnsSettings dns;
   FirstHopSettings first_hops;
 };
@@ -89,6 +90,7 @@ class Server {
   Result<void> prove(const http::ServerRequest& request) const;
   std::string metrics_text(int64_t now_ms);
   json::array instances_told(int64_t now_ms) const;
+  json::array providers_told(int64_t now_ms) const;
   json::object state(int64_t now_ms) const;
   double load_of(const std::string& name, int64_t now_ms) const;
   /// Round trip by what is measured, else by the topology.

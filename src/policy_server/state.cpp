@@ -6,7 +6,7 @@
 namespace nearend::policy_server {
 namespace {
 
-constexpr size_t areas_told = 200;
+constexpr size_t areas_told = 200, providers_most = 500;
 
 json::object told(const policy::Segment& segment, const policy::Estimate& believed, int64_t now_ms) {
   return {{"delay_ms", believed.delay_ms},     {"jitter_ms", believed.jitter_ms}, {"loss_percent", believed.loss * 100},
@@ -56,6 +56,32 @@ json::array Server::instances_told(int64_t now_ms) const {
   return told;
 }
 
+json::array Server::providers_told(int64_t now_ms) const {
+  json::array told;
+  for (size_t i = 0; i < advisor_.places().gateways(); ++i) {
+    const auto gateway = static_cast<policy::GatewayId>(i);
+    for (const policy::KnownProvider& each : advisor_.provider_book().of(gateway)) {
+      if (told.size() >= providers_most) return told;
+      const policy::ProviderEstimate estimate = each.estimate(now_ms);
+      told.push_back(json::object{{"gateway", advisor_.places().entry(gateway).name},
+                                  {"name", each.name},
+                                  {"standing", to_string(each.standing(now_ms))},
+                                  {"prefixes", each.prefixes.size()},
+                                  {"priority", each.facts.priority},
+                                  {"cost", each.facts.cost},
+                                  {"channels", each.facts.channels},
+                                  {"channels_max", each.facts.channels_max},
+                                  {"ner", estimate.delivered},
+                                  {"asr", estimate.answered},
+                                  {"mos", estimate.score},
+                                  {"pdd_ms", estimate.delay_ms},
+                                  {"confidence", estimate.confidence},
+                                  {"age_ms", now_ms - each.at_ms}});
+    }
+  }
+  return told;
+}
+
 json::object Server::state(int64_t now_ms) const {
   json::array gateways, routers, rtts, decisions;
   const policy::Places& places = advisor_.places();
@@ -101,6 +127,7 @@ json::object Server::state(int64_t now_ms) const {
           {"gateways", std::move(gateways)},
           {"routers", std::move(routers)},
           {"rtts", std::move(rtts)},
+          {"providers", providers_told(now_ms)},
           {"segments", segments_of(advisor_, now_ms)},
           {"decisions", std::move(decisions)}};
 }

@@ -1,5 +1,7 @@
 #include "router/attempt.hpp"
 
+#include <algorithm>
+
 namespace nearend::router {
 
 call::Outcome outcome_of(int status) {
@@ -39,11 +41,34 @@ std::string caller_address(std::string_view caller_id, std::string_view host) {
   return address.to_string();
 }
 
-link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted) {
+namespace {
+
+constexpr size_t providers_most = 8, provider_name_max = 100;
+
+/// "cheap,dear": those whose names can be said so.
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  size_t count = 0;
+  for (const std::string& name : names) {
+    const bool is_plain = !name.empty() && name.size() <= provider_name_max && std::ranges::all_of(name, [](char sign) {
+      return sign >= ' ' && sign < 0x7f && sign != ',' && sign != '"' && sign != '\\';
+    });
+    if (!is_plain || count == providers_most) continue;
+    text += (count++ ? "," : "") + name;
+  }
+  return text;
+}
+
+}  // namespace
+
+link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted,
+                       const std::vector<std::string>& providers) {
   link::Item dial{"dial",
                   {{"timeout", fmt::format("{}", request.timeout.count())},
                    {"time-limit", fmt::format("{}", request.time_limit.count())}}};
   if (is_early_wanted) dial.parameters.emplace_back("early", "");
+  if (std::string names = joined(providers); !names.empty() && target.kind != call::DialTarget::Kind::sip)
+    dial.parameters.emplace_back("providers", std::move(names));
   if (target.kind == call::DialTarget::Kind::sip) dial.parameters.emplace_back("url", target.address);
   if (!target.username.empty()) dial.parameters.emplace_back("username", target.username);
   if (!target.password.empty()) dial.parameters.emplace_back("password", target.password);

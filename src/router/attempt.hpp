@@ -46,6 +46,8 @@ bool is_worth_another_gateway(int status);
 /// Address forms of the profile: Request-URI of the INVITE to a gateway, From, and Action: dial.
 Result<std::string> request_uri(const call::DialTarget& target, std::string_view gateway_uri);
 std::string caller_address(std::string_view caller_id, std::string_view host);
-link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted);
+/// `providers`: which the gateway should try for a number, in order.
+link::Item dial_action(const call::DialTarget& target, const call::DialRequest& request, bool is_early_wanted,
+                       const std::vector<std::string>& providers);
 
 }  // namespace nearend::router

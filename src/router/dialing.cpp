@@ -148,6 +148,13 @@ Task<void> Dialing::launch(Attempt& attempt) {
   if (attempt.is_over() || is_caller_gone_) co_return;
   if (route.hops.empty()) co_return fail_attempt(attempt, 503, route.reason);
   attempt.gateway = route.hops.back();
+  if (!attempt.gateway.providers.empty()) {
+    json::array proposed;
+    for (const std::string& name : attempt.gateway.providers) proposed.emplace_back(name);
+    context_.note_event(
+        "providers",
+        {{"gateway", attempt.gateway.gateway}, {"proposed", std::move(proposed)}, {"reason", route.reason}});
+  }
   plan(attempt);
   auto sdp = co_await offer_for(attempt);
   if (attempt.is_over() || is_caller_gone_) co_return;
@@ -161,7 +168,7 @@ Task<void> Dialing::launch(Attempt& attempt) {
   DialOrder order{.uri = std::move(*uri),
                   .from = caller_address(attempt.facts.from, context_.tools.wire.host),
                   .sdp = std::move(*sdp),
-                  .dial = dial_action(attempt.target, request_, attempt.is_early_wanted),
+                  .dial = dial_action(attempt.target, request_, attempt.is_early_wanted, attempt.gateway.providers),
                   .answer_timeout = request_.timeout + 2 * ring_grace};
   for (const auto& [name, value] : attempt.target.headers) order.headers.push_back({name, value});
   order.is_bridge_required = attempt.decision.is_armed;

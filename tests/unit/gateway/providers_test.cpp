@@ -96,6 +96,41 @@ TEST_CASE("a number goes to the provider with the longest prefix, then by priori
   CHECK(Providers(inbound).candidates("+1", {}).empty());
 }
 
+TEST_CASE("proposed providers are tried first and in that order, unless they rest; unknown names are passed over") {
+  Settings settings = with({outbound("a", {""}), outbound("b", {""}), outbound("c", {"+49"}), outbound("d", {"+1"})});
+  Providers providers(settings);
+  const std::vector<std::string> proposed{"b", "nobody", "d", "c"};
+  CHECK(providers.candidates("+49123", after(0s), proposed) == std::vector<size_t>{1, 2, 0});
+  providers.failed(1, 7s, after(0s));
+  CHECK(providers.candidates("+49123", after(1s), proposed) == std::vector<size_t>{2, 0, 1});
+}
+
+TEST_CASE("the policy server is told what became of a provider's calls, once") {
+  Calls calls(two_providers());
+  calls.call();
+  (void)calls.first.stack.refuse(calls.first.dialog_of<event::Invited>(), 503);
+  calls.world.run(100ms);
+  (void)calls.second.stack.progress(calls.second.dialog_of<event::Invited>(), 180);
+  calls.world.run(100ms);
+  (void)calls.second.stack.refuse(calls.second.dialog_of<event::Invited>(), 486);
+  calls.world.run(2s);
+  std::map<std::string, policy::ProviderCounts> told;
+  for (const policy::GatewayReport& report : calls.region.policy.reports)
+    for (const policy::ProviderReport& each : report.providers) {
+      policy::ProviderCounts& sum = told[each.name];
+      sum.attempts += each.counts.attempts;
+      sum.failed += each.counts.failed;
+      sum.refused += each.counts.refused;
+      sum.delays += each.counts.delays;
+      CHECK(each.prefixes == std::vector<std::string>{""});
+    }
+  REQUIRE(told.size() == 2);
+  CHECK(told["out"] == policy::ProviderCounts{.attempts = 1, .failed = 1});
+  CHECK(told["second"] == policy::ProviderCounts{.attempts = 1, .refused = 1, .delays = 1});
+  CHECK_FALSE(calls.region.policy.reports.back().providers.front().facts.is_healthy);
+  CHECK(calls.region.events("provider-failed") == 1);
+}
+
 TEST_CASE("calls a second are limited each way: a burst of one second's, then evenly") {
   Settings settings = with({outbound("p", {""})});
   settings.providers[0].cps_max = 4;

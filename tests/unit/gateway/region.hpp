@@ -12,6 +12,7 @@
 #include "gateway/gateway.hpp"
 #include "io/async.hpp"
 #include "link/profile.hpp"
+#include "policy/report.hpp"
 #include "unit/sip/test_agents.hpp"
 
 namespace nearend::gateway::test {
@@ -178,8 +179,9 @@ class FakePolicy final : public policy::Client {
     co_return reroute_answer;
   }
   void report_load(std::string, uint32_t, uint32_t) override {}
-  void report(const policy::GatewayReport&) override {}
+  void report(const policy::GatewayReport& report) override { reports.push_back(report); }
 
+  std::vector<policy::GatewayReport> reports;
   policy::RouterAnswer answer;
   policy::RerouteAnswer reroute_answer;
   std::vector<policy::RerouteQuery> reroutes;
