@@ -7,9 +7,9 @@
 namespace nearend::policy {
 namespace {
 
-constexpr double stay_points = 1.5;      // the last route is left for one that is better by more: 25 ms,
-constexpr double settling_points = 1.5;  // and by so much more right after a change,
-constexpr double settling_ms = 60'000;   // for about so long
+constexpr double stay_points = 0.75;      // the last route is left for one that is better by more: 12 ms,
+constexpr double settling_points = 0.75;  // and by so much more right after a change,
+constexpr double settling_ms = 60'000;    // for about so long
 constexpr double explored_share = 0.01;
 constexpr double explored_points = 4;  // what a path of which nothing is known may be better than believed
 constexpr double explored_cost = 3;    // more than that is not risked
