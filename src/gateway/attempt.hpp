@@ -25,9 +25,9 @@ struct AttemptOutcome {
 struct Attempt {
   explicit Attempt(io::Loop& loop) : outcome(loop) {}
   io::Reply<AttemptOutcome> outcome;
-  std::chrono::seconds time_limit{0};         ///< Of the talk, once answered; 0: none.
+  std::chrono::seconds time_limit{0};  ///< Of the talk, once answered; 0: none.
   io::Instant invited{};
-  bool is_counted = false;                    ///< It is known whether the provider has failed it, and counted.
+  bool is_counted = false;  ///< It is known whether the provider has failed it, and counted.
   bool is_delay_counted = false;
   bool has_rung = false;                      ///< The callee's phone rings: no other provider is tried any more.
   std::vector<policy::RouterChoice> routers;  ///< Who may still be asked for it.

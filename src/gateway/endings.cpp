@@ -7,6 +7,7 @@
 #include "gateway/node_loss.hpp"
 #include "gateway/outbound.hpp"
 #include "gateway/pairing.hpp"
+#include "gateway/way_meter.hpp"
 #include "sip/scan.hpp"
 #include "telemetry/log.hpp"
 
@@ -98,6 +99,7 @@ void Endings::close(Leg& leg, const EndCause& cause, bool is_outer_alive, io::Ca
   if (is_outer_alive) close_outer(leg, cause);
   parts_.node_loss->settle(leg);
   parts_.ledger.end(leg, cause, std::move(on_durable));
+  parts_.way_meter->ended(leg, cause.status);
   parts_.outbound->on_over(leg);
   if (leg.provider != Leg::no_provider) parts_.providers.give_back(leg.provider);
   parts_.pairing->on_leg_over(leg, cause);

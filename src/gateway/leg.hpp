@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/attempt.hpp"
+#include "gateway/leg_tally.hpp"
 #include "gateway/media_end.hpp"
 #include "gateway/negotiation.hpp"
 #include "gateway/subareas.hpp"
@@ -125,6 +126,7 @@ struct Way {
   size_t access_provider = SIZE_MAX;
   Subareas::Member subarea;
   std::string router_region;  ///< Of the router that has it: its media node's, where that is the other end.
+  LegTally heard;             ///< Of the endpoint.
   Trouble trouble;
 };
 

@@ -103,10 +103,31 @@ WayId WayMeter::access_way(Leg& leg) {
   return leg.way.access;
 }
 
+void WayMeter::ended(const Leg& leg, int status) {
+  static telemetry::Counter& told = telemetry::counter("nearend_gateway_calls_ended_total", "told=\"yes\"");
+  static telemetry::Counter& untold = telemetry::counter("nearend_gateway_calls_ended_total", "told=\"no\"");
+  if (ended_.size() >= policy::calls_told_max) return untold.add();
+  told.add();
+  const LegTally& heard = leg.way.heard;
+  ended_.push_back({.provider = leg.provider == Leg::no_provider ? "" : parts_.settings.providers[leg.provider].name,
+                    .area = access_area(leg),
+                    .is_inbound = leg.is_inbound,
+                    .is_answered = leg.bill.is_answered,
+                    .status = status,
+                    .duration_ms = leg.bill.talked.count(),
+                    .packets = heard.packets(),
+                    .lost = heard.lost(),
+                    .late = heard.late(),
+                    .jitter_ms = heard.jitter_ms(),
+                    .rtt_ms = heard.rtt_ms(),
+                    .score = heard.score()});
+}
+
 void WayMeter::add(const media::LegSecond& second) {
   Leg* leg = parts_.legs.by_anchor(second.anchor);
   if (leg == nullptr || leg->is_over) return;
   const bool is_between = second.side == media::Side::inner;
+  if (!is_between) leg->way.heard.add(second);
   if (is_between) {
     const std::string_view region = far_region(*leg);
     const WayVerdict verdict = parts_.way_watch->hear(*leg, second);
@@ -149,7 +170,8 @@ void WayMeter::report() {
       .load = policy::LoadReport{parts_.legs.units(), static_cast<double>(std::max(parts_.settings.calls_max, 1U)),
                                  parts_.is_draining},
       .segments = sums_.take(now_ms),
-      .providers = parts_.providers.take_reports(parts_.now())};
+      .providers = parts_.providers.take_reports(parts_.now()),
+      .calls = std::exchange(ended_, {})};
   static telemetry::Counter& told = telemetry::counter("nearend_gateway_segments_reported_total");
   told.add(report_.segments.size());
   parts_.policy.report(report_);

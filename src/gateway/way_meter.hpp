@@ -22,6 +22,8 @@ class WayMeter {
   /// Errors: the address of the echo port.
   Result<void> start();
   void stop();
+  /// A leg is over: what it was is told with the next report, if there are not too many.
+  void ended(const Leg& leg, int status);
   /// A provider has answered an OPTIONS after so long.
   void provider_answered(size_t provider, double rtt_ms);
   /// The region at the other end of the leg's inner side; empty: none, or nobody knows.
@@ -55,6 +57,7 @@ class WayMeter {
   };
   std::vector<SignallingTrip> providers_;
   std::unique_ptr<Echo> echo_;
+  std::vector<policy::CallSummary> ended_;  // since the last report
   policy::GatewayReport report_;
   uint64_t seq_ = 0;
   uint32_t looks_ = 0;

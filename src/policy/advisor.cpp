@@ -305,6 +305,9 @@ size_t Advisor::take(const GatewayReport& report, int64_t now_ms) {
     const bool is_kept = book_.take(gateway, provider, report.seq, at_ms, now_ms);
     ++(is_kept ? taken : refused_.unknown);
   }
+  for (const CallSummary& call : report.calls)
+    if (!call.provider.empty() && call.score > 0) book_.take_scores(gateway, call.provider, 1, call.score, at_ms);
+  taken += report.calls.size();
   return taken;
 }
 

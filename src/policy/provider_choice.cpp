@@ -26,7 +26,8 @@ uint64_t hash_of(std::string_view text) {
 
 bool is_before(const RatedProvider& x, const RatedProvider& y) {
   const auto rank = [](const RatedProvider& each) {
-    return std::tuple(each.standing, -static_cast<long>(each.prefix), each.provider->facts.priority, -each.points, each.provider);
+    return std::tuple(each.standing, -static_cast<long>(each.prefix), each.provider->facts.priority, -each.points,
+                      each.provider);
   };
   return rank(x) < rank(y);
 }

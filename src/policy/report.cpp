@@ -74,6 +74,7 @@ Result<GatewayReport> report_from(const json::value& value, size_t& left_out) {
   }
   take_list(object, "segments", segments_max, report.segments, left_out, segment_from);
   take_list(object, "providers", providers_max, report.providers, left_out, provider_from);
+  take_list(object, "calls", calls_told_max, report.calls, left_out, call_from);
   return report;
 }
 
@@ -99,10 +100,14 @@ json::object to_json(const GatewayReport& report) {
     segments.push_back(std::move(entry));
   }
   object["segments"] = std::move(segments);
-  if (report.providers.empty()) return object;
-  json::array providers;
-  for (const ProviderReport& provider : report.providers) providers.push_back(to_json(provider));
-  object["providers"] = std::move(providers);
+  const auto put = [&](std::string_view key, const auto& all) {
+    if (all.empty()) return;
+    json::array list;
+    for (const auto& one : all) list.push_back(to_json(one));
+    object[key] = std::move(list);
+  };
+  put("providers", report.providers);
+  put("calls", report.calls);
   return object;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "policy/call_summary.hpp"
 #include "policy/gateway_loads.hpp"
 #include "policy/provider_report.hpp"
 #include "policy/segment.hpp"
@@ -26,6 +27,7 @@ struct GatewayReport {
   std::optional<LoadReport> load;
   std::vector<SegmentReport> segments;
   std::vector<ProviderReport> providers = {};  ///< Those that it calls out by.
+  std::vector<CallSummary> calls = {};         ///< Legs that have ended.
 };
 
 /// One report of "reports", with its segments. What is absurd in it is left out and counted in `left_out`; an error

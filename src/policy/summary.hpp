@@ -35,7 +35,7 @@ struct Summary {
   std::vector<SegmentSummary> segments;
   std::optional<MoveCounts> moves = {};  ///< Nothing: an instance that does not tell.
   std::vector<ProviderSummary> providers = {};
-  size_t left_out = 0;                   ///< What made no sense in it.
+  size_t left_out = 0;  ///< What made no sense in it.
 };
 
 /// Another instance as it is known here.

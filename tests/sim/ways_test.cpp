@@ -66,6 +66,25 @@ TEST_SUITE("ways") {
     }
   }
 
+  TEST_CASE("how a provider's call went is known once it has ended, and which provider was proposed before it began") {
+    Platform platform(6, far_call(), {});
+    platform.run(3s);
+    REQUIRE(begin(platform));
+    platform.run(10s);
+    platform.caller().hang_up();
+    platform.check_end(2);
+    platform.run(3s);
+    const json::object state = platform.policy_state();
+    const json::object* callee = nullptr;
+    for (const json::value& each : state.at("providers").get_array())
+      if (json_string_or(each.get_object(), "name", "") == "callee") callee = &each.get_object();
+    REQUIRE(callee != nullptr);
+    CHECK(json_number_or(*callee, "asr", 0) > 0.9);
+    CHECK(json_number_or(*callee, "mos", 0) > 4.2);  // which is what is expected of one that nothing is known of
+    CHECK(to_json(state.at("decisions")).contains("; by callee: "));
+    for (const std::string& failure : platform.failures) FAIL_CHECK(failure);
+  }
+
   TEST_CASE("what is lost at the callee's access is not held against the way between the regions") {
     Platform platform(5, far_call(), {});
     REQUIRE(begin(platform));

@@ -132,7 +132,8 @@ TEST_CASE("what media tells of a leg that is over reaches nobody") {
   REQUIRE(talk.region.gateway->legs() == 0);
   const auto told = talk.region.journal.records().size();
   for (const uint64_t anchor : {1, 2})
-    talk.region.media.tell(static_cast<media::AnchorId>(anchor), media::event::Moved{{.lost = 1}, media::Path::Kind::bridge});
+    talk.region.media.tell(static_cast<media::AnchorId>(anchor),
+                           media::event::Moved{{.lost = 1}, media::Path::Kind::bridge});
   talk.world.run(1s);
   CHECK(talk.region.journal.records().size() == told);
 }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "gateway/echo.hpp"
+#include "gateway/leg_tally.hpp"
 #include "gateway/way_sums.hpp"
 #include "sim/world.hpp"
 
@@ -130,6 +131,20 @@ TEST_CASE("holes are not the way's when its sender's count does not have them") 
   leg.hear(5);
   CHECK(leg.hear(3, 100, 1).is_clean);
   CHECK_FALSE(leg.hear(5).is_guilty);
+}
+
+TEST_CASE("what an endpoint was heard like is known when its leg ends") {
+  LegTally tally;
+  CHECK(tally.score() == 0);
+  for (int i = 0; i < 10; ++i)
+    tally.add({.packets = 50, .lost = 5, .late = 1, .jitter_ms = 4, .rtt_ms = i % 2 ? 60.0F : 0.0F});
+  CHECK(tally.packets() == 500);
+  CHECK(tally.lost() == 50);
+  CHECK(tally.late() == 10);
+  CHECK(tally.jitter_ms() == doctest::Approx(4));
+  CHECK(tally.rtt_ms() == doctest::Approx(60));
+  CHECK(tally.score() > 1);
+  CHECK(tally.score() < 4);
 }
 
 TEST_CASE("where far ends send no RTCP the round trip of SIP stands for theirs, as long as it is fresh") {

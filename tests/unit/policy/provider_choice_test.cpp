@@ -226,3 +226,25 @@ TEST_CASE("absurd words about providers are left out and counted") {
   CHECK_FALSE(report(R"({"name":"a","prefixes":[1]})"));
   CHECK_FALSE(report("1"));
 }
+
+TEST_CASE("talks that were heard badly count against their provider, and against no way") {
+  Bench bench;
+  const auto end_calls = [&](std::string name, double score) {
+    GatewayReport report{.gateway = "de1-gw", .seq = ++bench.seq, .load = LoadReport{1, 100}, .segments = {}};
+    for (int i = 0; i < 20; ++i)
+      report.calls.push_back({.provider = name,
+                              .area = "+49",
+                              .is_answered = true,
+                              .duration_ms = 60'000,
+                              .packets = 3000,
+                              .score = score});
+    bench.advisor.take(report, bench.now_ms);
+  };
+  bench.tell("de1-gw", {provider("a", 1), provider("b", 1)});
+  end_calls("a", 2.4);
+  end_calls("b", 4.3);
+  end_calls("nobody", 1.0);
+  const RouteChoice chosen = bench.ask();
+  REQUIRE(chosen.providers.size() == 2);
+  CHECK(chosen.providers[0] == "b");
+}

@@ -102,6 +102,21 @@ TEST_CASE("absurd figures in a report are left out, the rest is taken") {
   CHECK_FALSE(report_from(json::array{}, none));
 }
 
+TEST_CASE("calls that ended are told with a report, and those that cannot be are left out") {
+  size_t left_out = 0;
+  const auto report = report_from(*parse_json(R"({"gateway":"gw","calls":[
+      {"provider":"a","area":"+49","inbound":true,"answered":true,"status":200,"duration_ms":9000,"packets":450,"lost":9,
+       "late":1,"jitter_ms":2.5,"rtt_ms":40,"mos":4.1},
+      {"provider":"a","packets":10,"lost":11},{"provider":"a","mos":9},{"status":1000},{"duration_ms":-1},7]})"),
+                                  left_out);
+  REQUIRE(report);
+  CHECK(left_out == 5);
+  REQUIRE(report->calls.size() == 1);
+  CHECK(report->calls[0].lost == 9);
+  CHECK(report->calls[0].score == doctest::Approx(4.1));
+  CHECK(report_from(to_json(*report), left_out)->calls == report->calls);
+}
+
 TEST_CASE("numbers and addresses belong to areas: those of the topology first, else to country and network") {
   Topology topology;
   topology.gateways = {{.name = "gw", .region = "de1", .link_uri = "sip:gw.example", .features = {}, .prefixes = {""}}};
