@@ -596,4 +596,35 @@ TEST_CASE("a stranger on the link hears nothing, a peer without the key is refus
   CHECK(world.region.media.anchors_made == 0);
 }
 
+TEST_CASE("the providers that the router proposes are tried in its order, after them the gateway's own choice") {
+  Routed world;
+  world.call();
+  world.dial({}, "dial;timeout=30;providers=\"nobody,second\"");
+  CHECK(world.callee.count<event::Invited>() == 0);
+  REQUIRE(world.second.count<event::Invited>() == 1);
+  (void)world.second.stack.refuse(world.second.dialog_of<event::Invited>(), 503);
+  world.world.run(100ms);
+  CHECK(world.callee.count<event::Invited>() == 1);
+}
+
+TEST_CASE("a provider that rests is not tried first, whatever the router proposes") {
+  Routed world;
+  world.call();
+  world.dial({}, "dial;timeout=30;providers=\"second\"");
+  (void)world.second.stack.refuse(world.second.dialog_of<event::Invited>(), 503);
+  world.world.run(100ms);
+  REQUIRE(world.callee.count<event::Invited>() == 1);
+  (void)world.callee.stack.refuse(world.callee.dialog_of<event::Invited>(), 486);
+  world.world.run(100ms);
+  link::CallContext other = world.callee_context();
+  other.leg = "LG00000000000000000000000000000003";
+  const auto& invite = world.router.agent.last<event::Invited>().request;
+  (void)world.router.agent.stack.invite(world.router.dial(world.region, "+4930124", other,
+                                                          {"application/sdp", std::string(invite.body())},
+                                                          "dial;timeout=30;providers=\"second,out\"", {}));
+  world.world.run(100ms);
+  CHECK(world.second.count<event::Invited>() == 1);
+  CHECK(world.callee.count<event::Invited>() == 2);
+}
+
 }  // namespace nearend::gateway::test

@@ -31,7 +31,9 @@ class TablePolicy final : public policy::Client {
   }
   Task<policy::RouteAnswer> pick_route(policy::RouteQuery query) override {
     routes.push_back(query);
-    co_return policy::static_route(topology, query);
+    policy::RouteAnswer answer = policy::static_route(topology, query);
+    if (!answer.hops.empty()) answer.hops.back().providers = providers;
+    co_return answer;
   }
   Task<policy::ResourceAnswer> pick_resource(policy::ResourceQuery query) override {
     co_return resource ? *resource : policy::static_resource(topology, query);
@@ -42,6 +44,7 @@ class TablePolicy final : public policy::Client {
 
   policy::Topology topology;
   std::optional<policy::ResourceAnswer> resource;  ///< Instead of the topology's.
+  std::vector<std::string> providers;              ///< Proposed with each route.
   std::vector<policy::RouteQuery> routes;
 };
 

@@ -37,6 +37,16 @@ TEST_CASE("an armed Dial bridges at the gateways and costs no message after the 
   CHECK(bench.is_clean());
 }
 
+TEST_CASE("the callee's gateway is told which providers the policy server proposes, and the call's events keep it") {
+  DialBench bench;
+  bench.policy.providers = {"carrier-b", "carrier-a"};
+  bench.ring();
+  CHECK(link::read_headers(bench.far.invite)->action("dial")->parameter("providers") == "carrier-b,carrier-a");
+  const auto kept = bench.kept("providers");
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0].contains(R"("proposed":["carrier-b","carrier-a"])"));
+}
+
 TEST_CASE("an armed bridge that nobody confirms is asked for again") {
   DialBench bench;
   bench.ring();
