@@ -31,11 +31,9 @@ RegionPath path_of(std::initializer_list<RegionId> regions) {
 }  // namespace
 
 bool RouteChooser::is_eligible(const RouteWish& wish, GatewayId gateway, bool may_be_full) const {
-  if (!loads_.is_open(gateway, wish.now_ms)) return false;
+  if (!loads_.takes_calls(gateway, may_be_full, wish.now_ms)) return false;
   if (std::ranges::find(wish.exclude, gateway) != wish.exclude.end()) return false;
-  if (wish.residency && !wish.residency->empty() && !is_within(places_.entry(gateway).region, *wish.residency))
-    return false;
-  return may_be_full || !loads_.is_full(loads_.share(gateway, wish.now_ms));
+  return !wish.residency || wish.residency->empty() || is_within(places_.entry(gateway).region, *wish.residency);
 }
 
 void RouteChooser::look(const RouteWish& wish, bool may_be_full) {
@@ -69,6 +67,11 @@ void RouteChooser::look_at(const RouteWish& wish, RegionId id, bool may_be_full)
     const double lost = wish.lost_at(gateway);
     if (takes_b) region.lost = std::min(region.lost, lost);
     if (takes_a && takes_b) region.lost_both = std::min(region.lost_both, lost);
+    // Nothing more can be said of the region, unless its gateways' providers make them unlike.
+    if (region.takes_both && wish.lost == nullptr) {
+      for_a = for_b = 1;
+      break;
+    }
   }
   region.takes_a = for_a > 0;
   region.takes_b = for_b > 0;
@@ -202,12 +205,14 @@ void RouteChooser::collect_relays(const RouteWish& wish, std::vector<RatedPath>&
   for (const RatedPath* pair : direct) {
     if (!pair) continue;
     const auto [from, to, none] = pair->path.regions;
+    const Estimate &near = way(wish, from, true), &far = way(wish, to, false);
+    const double ends_ms = near.delay_ms + far.delay_ms, ends_kept = (1 - near.loss) * (1 - far.loss);
     for (const RegionId id : places_.served()) {
       if (id == from || id == to || !regions_[id].is_usable) continue;
       const Estimate in = paths_.between(from, id, wish.now_ms), out = paths_.between(id, to, wish.now_ms);
-      const Estimate ways = in + out + way(wish, from, true) + way(wish, to, false);
+      const double loss = 1 - ends_kept * (1 - in.loss) * (1 - out.loss);
       Relayed one{path_of({from, id, to}),
-                  ways.delay_ms + ms_per_loss * ways.loss + regions_[id].penalty / points_per_ms};
+                  ends_ms + in.delay_ms + out.delay_ms + ms_per_loss * loss + regions_[id].penalty / points_per_ms};
       for (size_t i = 0; i < count; ++i)
         if (one.cost_ms < relayed[i].cost_ms) std::swap(one, relayed[i]);
       if (count < relay_count) relayed[count++] = one;

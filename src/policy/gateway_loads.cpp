@@ -18,7 +18,7 @@ constexpr int64_t restart_ms = 3000;
 }  // namespace
 
 GatewayLoads::GatewayLoads(const Places& places, LoadRules rules)
-    : places_(places), rules_(rules), regions_(places.regions()) {
+    : places_(places), rules_(rules), standings_(places.gateways()), regions_(places.regions()) {
   for (size_t i = 0; i < places.gateways(); ++i) {
     Load load;
     load.report.capacity = std::max<double>(1, places.entry(static_cast<GatewayId>(i)).capacity);
@@ -56,6 +56,7 @@ void GatewayLoads::reserve(GatewayId gateway, double units, int64_t now_ms) {
 
 void GatewayLoads::note_change(GatewayId gateway) {
   loads_[gateway].known_tick = -1;
+  standings_[gateway].tick = -1;
   regions_[places_.region_of(gateway)].tick = -1;
 }
 
@@ -98,6 +99,13 @@ bool GatewayLoads::is_open(GatewayId gateway, int64_t now_ms) const {
   if (load.heard_ms < 0) return true;
   if (load.report.is_draining) return false;
   return load.heard_ms + rules_.silent_after_ms >= std::min(now_ms, newest_heard_ms_[load.source] + 1000);
+}
+
+bool GatewayLoads::takes_calls(GatewayId gateway, bool may_be_full, int64_t now_ms) const {
+  Standing& standing = standings_[gateway];
+  if (const int64_t tick = now_ms / 100; standing.tick != tick)
+    standing = {tick, is_open(gateway, now_ms), is_full(share(gateway, now_ms))};
+  return standing.is_open && (may_be_full || !standing.is_full);
 }
 
 /// As with a gateway's: a decision looks at every region and changes two.

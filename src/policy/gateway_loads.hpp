@@ -43,6 +43,8 @@ class GatewayLoads {
   double share(GatewayId gateway, int64_t now_ms) const;
   /// False for those that drain or have fallen silent.
   bool is_open(GatewayId gateway, int64_t now_ms) const;
+  /// Open, and not full unless that is allowed; as of the last tenth of a second.
+  bool takes_calls(GatewayId gateway, bool may_be_full, int64_t now_ms) const;
   /// All gateways of a region together, those that are open; 1 when none is.
   double region_share(RegionId region, int64_t now_ms) const;
   /// Points of rating that a region's or gateway's load costs.
@@ -68,6 +70,11 @@ class GatewayLoads {
     mutable int64_t known_tick = -1;  // when it was counted together last
     mutable double known_used = 0;
   };
+  /// Of all gateways beside each other: a decision looks at each.
+  struct Standing {
+    int64_t tick = -1;  // when it was looked at last
+    bool is_open = false, is_full = false;
+  };
   struct RegionLoad {
     int64_t tick = -1;  // when it was counted together last
     double share = 0;
@@ -81,6 +88,7 @@ class GatewayLoads {
   const Places& places_;
   LoadRules rules_;
   std::vector<Load> loads_;
+  mutable std::vector<Standing> standings_;
   mutable std::vector<RegionLoad> regions_;
   double instances_ = 1;
   std::vector<int64_t> newest_heard_ms_;  // by source: if all its gateways are silent, it is we or it that is cut off

@@ -16,6 +16,7 @@ constexpr double prior_jitter_ms = 2, prior_access_jitter_ms = 5;
 PathModel::PathModel(const Places& places)
     : places_(places),
       pairs_(places.regions() * places.regions()),
+      known_pairs_(pairs_.size()),
       pair_parts_(places.regions() * places.regions()),
       source_names_{""} {}
 
@@ -91,9 +92,14 @@ double PathModel::usual_ms(AreaId area, RegionId region) const {
 
 void PathModel::take(RegionId a, RegionId b, const Measurement& measured, int64_t at_ms) {
   std::vector<Part>& parts = pair_parts_[pair(a, b)];
-  if (parts.empty()) return pairs_[pair(a, b)].take(measured, at_ms);
+  if (parts.empty()) return changed(a, b).take(measured, at_ms);
   part_of(parts, no_region, own_source).segment.take(measured, at_ms);
-  pairs_[pair(a, b)] = combined(parts);
+  changed(a, b) = combined(parts);
+}
+
+Segment& PathModel::changed(RegionId a, RegionId b) {
+  known_pairs_[pair(a, b)].tick = -1;
+  return pairs_[pair(a, b)];
 }
 
 void PathModel::take(AreaId area, RegionId region, const Measurement& measured, int64_t at_ms) {
@@ -111,7 +117,7 @@ bool PathModel::take(const SegmentKey& key, SourceId source, uint64_t seq, const
   part.seq = seq;
   part.segment = segment;
   if (is_pair)
-    pairs_[pair(key.a, key.b)] = combined(parts);
+    changed(key.a, key.b) = combined(parts);
   else
     find_added(key.area);
   return true;
@@ -119,8 +125,11 @@ bool PathModel::take(const SegmentKey& key, SourceId source, uint64_t seq, const
 
 void PathModel::forget(SourceId source) {
   const auto is_its = [source](const Part& part) { return part.source == source; };
-  for (size_t i = 0; i < pairs_.size(); ++i)
-    if (std::erase_if(pair_parts_[i], is_its) > 0) pairs_[i] = combined(pair_parts_[i]);
+  for (size_t i = 0; i < pairs_.size(); ++i) {
+    if (std::erase_if(pair_parts_[i], is_its) == 0) continue;
+    pairs_[i] = combined(pair_parts_[i]);
+    known_pairs_[i].tick = -1;
+  }
   for (AreaId area = 0; area < areas_.size(); ++area)
     if (std::erase_if(areas_[area].parts, is_its) > 0) find_added(area);
 }
@@ -130,8 +139,13 @@ void PathModel::forget_area(AreaId area) {
 }
 
 Estimate PathModel::between(RegionId a, RegionId b, int64_t now_ms) const {
-  const Estimate prior{places_.prior_ms(a, b), a == b ? 0 : prior_jitter_ms, a == b ? 0 : prior_loss, 0};
-  return pairs_[pair(a, b)].estimate(prior, now_ms);
+  constexpr int64_t tick_ms = 100;
+  KnownPair& known = known_pairs_[pair(a, b)];
+  if (const int64_t tick = now_ms / tick_ms; known.tick != tick) {
+    const Estimate prior{places_.prior_ms(a, b), a == b ? 0 : prior_jitter_ms, a == b ? 0 : prior_loss, 0};
+    known = {tick, pairs_[pair(a, b)].estimate(prior, tick * tick_ms)};
+  }
+  return known.estimate;
 }
 
 Estimate PathModel::access(AreaId area, RegionId region, int64_t now_ms) const {

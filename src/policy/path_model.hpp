@@ -71,7 +71,15 @@ class PathModel {
   double usual_ms(AreaId area, RegionId region) const;
 
   const Places& places_;
-  std::vector<Segment> pairs_;                 // of all sources together
+  /// A decision asks for half of all pairs, and nothing fades much in a tenth of a second.
+  struct KnownPair {
+    int64_t tick = -1;
+    Estimate estimate;
+  };
+  Segment& changed(RegionId a, RegionId b);
+
+  std::vector<Segment> pairs_;  // of all sources together
+  mutable std::vector<KnownPair> known_pairs_;
   std::vector<std::vector<Part>> pair_parts_;  // empty while there is only our own
   std::vector<AreaPaths> areas_;
   std::vector<std::string> source_names_;
